@@ -86,7 +86,7 @@ def test_diffuse_coherence_of_a_tetrahedral_pair() -> None:
 
 
 def test_an_open_array_hears_delays_only() -> None:
-    pair = on_sphere("pair", [(0, 0), (180, 0)], 0.1715, "open")
+    pair = on_sphere("pair", [(0.0, 0.0), (180.0, 0.0)], 0.1715, "open")
     heard = array_response(pair, np.array([[1.0, 0, 0]]), np.array([500.0]))[0, :, 0]
     assert np.allclose(heard, [1j, -1j])  # a quarter of a period early and late
     coherence = diffuse_covariance(pair, np.array([500.0]))[0, 0, 1]
@@ -104,4 +104,7 @@ def test_turning_source_and_array_together_changes_nothing() -> None:
 
 def _angles(array: MicArray) -> list[tuple[float, float]]:
     azimuth, elevation = angles(array.directions)
-    return list(zip(np.rad2deg(azimuth), np.rad2deg(elevation), strict=True))
+    return [
+        (float(a), float(e))
+        for a, e in zip(np.rad2deg(azimuth), np.rad2deg(elevation), strict=True)
+    ]

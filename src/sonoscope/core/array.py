@@ -79,7 +79,9 @@ def on_sphere(
     return MicArray(name, rows, baffle)
 
 
-TETRAHEDRON = on_sphere("tetra", [(45, 35), (-45, -35), (135, -35), (-135, 35)], 0.042)
+TETRAHEDRON = on_sphere(
+    "tetra", [(45.0, 35.0), (-45.0, -35.0), (135.0, -35.0), (-135.0, 35.0)], 0.042
+)
 """The four capsules of the DCASE MIC format, on a rigid sphere of 4.2 cm."""
 
 _EM32_ZENITH_DEG = [
@@ -89,7 +91,7 @@ _EM32_ZENITH_DEG = [
     (148, 180), (125, 135), (90, 111), (55, 135), (21, 269), (58, 270), (122, 270), (159, 271),
 ]  # fmt: skip
 
-EM32 = on_sphere("em32", [(az, 90.0 - zenith) for zenith, az in _EM32_ZENITH_DEG], 0.042)
+EM32 = on_sphere("em32", [(float(az), 90.0 - zenith) for zenith, az in _EM32_ZENITH_DEG], 0.042)
 """The 32 capsules of an Eigenmike em32 (zenith and azimuth from its data sheet)."""
 
 

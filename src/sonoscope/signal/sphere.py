@@ -18,7 +18,7 @@ from sonoscope.core.array import MicArray
 
 
 def spherical_hankel2(
-    order: int, x: Float[ndarray, "x"]
+    order: int, x: Float[ndarray, " x"]
 ) -> tuple[Complex[ndarray, "order x"], Complex[ndarray, "order x"]]:
     """Give h_n = j_n - i y_n and its derivative for n = 0..order, at x > 0.
 
@@ -53,7 +53,7 @@ def order_for(x: float) -> int:
 
 
 def modes(
-    order: int, frequency_hz: Float[ndarray, "frequency"], radius_m: float
+    order: int, frequency_hz: Float[ndarray, " frequency"], radius_m: float
 ) -> Complex[ndarray, "order frequency"]:
     """Give the strength i^(n-1) / (x² h_n'(x)) of each order on a rigid sphere.
 
@@ -73,7 +73,7 @@ def modes(
 
 
 def rigid_sphere(
-    cosine: Float[ndarray, "angle"], frequency_hz: Float[ndarray, "frequency"], radius_m: float
+    cosine: Float[ndarray, " angle"], frequency_hz: Float[ndarray, " frequency"], radius_m: float
 ) -> Complex[ndarray, "frequency angle"]:
     """Give the pressure on a rigid sphere under a plane wave, by the cosine to its direction.
 
@@ -87,18 +87,18 @@ def rigid_sphere(
     top = float(frequency_hz.max(initial=0.0)) * 2 * np.pi * radius_m / SPEED_OF_SOUND_M_S
     order = order_for(top)
     weight = modes(order, frequency_hz, radius_m) * (2 * np.arange(order + 1)[:, None] + 1)
-    return weight.T @ legendre(order, cosine)
+    return np.asarray(weight.T @ legendre(order, cosine))
 
 
 def rigid_sphere_near(
-    cosine: Float[ndarray, "angle"],
-    frequency_hz: Float[ndarray, "frequency"],
+    cosine: Float[ndarray, " angle"],
+    frequency_hz: Float[ndarray, " frequency"],
     radius_m: float,
     distance_m: float,
 ) -> Complex[ndarray, "frequency angle"]:
     """Give the same for a point source at a distance, its own 1/r and delay to the origin removed.
 
-    H = -(r e^{ikr} / (k R²)) Σ_n (2n+1) h_n(kr) / h_n'(kR) P_n(cos γ). Frequencies must be positive.
+    H = -(r e^{ikr} / (k R²)) Σ_n (2n+1) h_n(kr) / h_n'(kR) P_n(cos γ), at frequencies above 0.
     """
     k = 2 * np.pi * frequency_hz / SPEED_OF_SOUND_M_S
     order = order_for(float(k.max()) * radius_m)
@@ -109,25 +109,25 @@ def rigid_sphere_near(
     ratio = np.where(np.isfinite(ratio), ratio, 0)
     weight = (2 * np.arange(order + 1)[:, None] + 1) * ratio
     front = -distance_m * np.exp(1j * k * distance_m) / (k * radius_m**2)
-    return (front * weight).T @ legendre(order, cosine)
+    return np.asarray((front * weight).T @ legendre(order, cosine))
 
 
 def array_response(
     array: MicArray,
     directions: Float[ndarray, "direction 3"],
-    frequency_hz: Float[ndarray, "frequency"],
+    frequency_hz: Float[ndarray, " frequency"],
 ) -> Complex[ndarray, "frequency capsule direction"]:
     """Give what every capsule hears of a plane wave from every direction."""
     if array.baffle == "open":
         lead = array.positions @ directions.T / SPEED_OF_SOUND_M_S
-        return np.exp(2j * np.pi * frequency_hz[:, None, None] * lead)
+        return np.asarray(np.exp(2j * np.pi * frequency_hz[:, None, None] * lead))
     cosine = array.directions @ directions.T
     heard = rigid_sphere(cosine.ravel(), frequency_hz, array.radius_m)
-    return heard.reshape(len(frequency_hz), *cosine.shape)
+    return np.asarray(heard.reshape(len(frequency_hz), *cosine.shape))
 
 
 def diffuse_covariance(
-    array: MicArray, frequency_hz: Float[ndarray, "frequency"]
+    array: MicArray, frequency_hz: Float[ndarray, " frequency"]
 ) -> Float[ndarray, "frequency capsule capsule"]:
     """Give the covariance of the capsules in sound of equal power from everywhere.
 
@@ -135,7 +135,7 @@ def diffuse_covariance(
     """
     if array.baffle == "open":
         apart = np.linalg.norm(array.positions[:, None] - array.positions[None], axis=-1)
-        return np.sinc(2 * frequency_hz[:, None, None] * apart / SPEED_OF_SOUND_M_S)
+        return np.asarray(np.sinc(2 * frequency_hz[:, None, None] * apart / SPEED_OF_SOUND_M_S))
     cosine = array.directions @ array.directions.T
     top = float(frequency_hz.max(initial=0.0)) * 2 * np.pi * array.radius_m / SPEED_OF_SOUND_M_S
     order = order_for(top)
@@ -143,4 +143,4 @@ def diffuse_covariance(
         modes(order, frequency_hz, array.radius_m)
     ) ** 2
     field = weight.T @ legendre(order, np.clip(cosine, -1, 1).ravel())
-    return field.reshape(len(frequency_hz), *cosine.shape)
+    return np.asarray(field.reshape(len(frequency_hz), *cosine.shape))
