@@ -31,12 +31,11 @@ def spherical_hankel2(
         h[1] = -(np.exp(-1j * x) / x) * (1 - 1j / x)
         for n in range(1, order + 1):
             h[n + 1] = (2 * n + 1) / x * h[n] - h[n - 1]
-        n = np.arange(order + 1)[:, None]
-        derivative = n / x * h[:-1] - h[1:]
+        derivative = np.arange(order + 1)[:, None] / x * h[:-1] - h[1:]
     return h[:-1], derivative
 
 
-def legendre(order: int, cosine: Float[ndarray, "*any"]) -> Float[ndarray, "order *any"]:
+def legendre(order: int, cosine: Float[ndarray, "*any"]) -> Float[ndarray, "orders *any"]:
     """Give the Legendre polynomials P_0..P_order at a cosine."""
     p = np.empty((order + 1, *cosine.shape))
     p[0] = 1.0
@@ -48,8 +47,8 @@ def legendre(order: int, cosine: Float[ndarray, "*any"]) -> Float[ndarray, "orde
 
 
 def order_for(x: float) -> int:
-    """Give the order that leaves less than -60 dB unheard at kR = x (and far less below)."""
-    return max(30, int(np.ceil(1.1 * x + 9)))
+    """Give the order that leaves less than 1e-10 unheard at kR = x."""
+    return max(30, int(np.ceil(1.1 * x + 24)))
 
 
 def modes(
