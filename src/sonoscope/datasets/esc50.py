@@ -5,6 +5,9 @@ Both layouts are read: the original (`meta/esc50.csv`, `audio/`, `LICENSE`) and 
 is the Freesound sound it was cut from. The licence of each clip, its title and its author come
 from the set's `LICENSE`: the set as a whole is CC BY-NC, most clips are CC0 or CC-BY.
 
+Four originals stand in two folds, under two labels each (clock_alarm and clock_tick: 131943,
+209698; hen and rooster: 134049, 234879): who uses both labels should call `assert_disjoint`.
+
 Reference: K. J. Piczak, "ESC: Dataset for Environmental Sound Classification", ACM MM 2015.
 """
 

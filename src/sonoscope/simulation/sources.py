@@ -316,9 +316,9 @@ def augment(
     if before == 0:
         return sound.astype(np.float32)
     between_hz = 2 * band_limit_hz if is_limited else float(rate_hz)
-    turned = soxr.resample(sound.astype(np.float32), rate_hz * speed, between_hz, quality="LQ")
+    turned = soxr.resample(sound.astype(np.float32), rate_hz * speed, between_hz, quality="MQ")
     if is_limited:
-        turned = soxr.resample(turned, between_hz, rate_hz, quality="LQ")
+        turned = soxr.resample(turned, between_hz, rate_hz, quality="MQ")
     turned = sosfilt(equaliser.astype(np.float32), turned)
     return np.asarray(turned * (polarity * before / _rms(turned)), np.float32)
 
