@@ -1,0 +1,215 @@
+"""CRNN: three convolutions, two two-way GRUs, and a head each for activity and direction.
+
+The two directions of a GRU are multiplied, not stacked, after each layer. Every convolution is
+followed by batch normalisation a channel, ReLU and max pooling over mel bands; only the first may
+pool over time. Without the recurrent layers it is the CNN of the same papers.
+
+References: C. Lan et al., "Attention mechanism combined with residual recurrent neural network for
+sound event detection and localization", EURASIP JASMP 2022:29, section 2.1; S. Adavanne et al.,
+"Sound Event Localization and Detection of Overlapping Sources Using Convolutional Recurrent Neural
+Networks", IEEE JSTSP 13(1), 2019. Sizes are those of the DCASE 2020 task 3 baseline.
+"""
+
+from collections.abc import Callable
+from math import prod
+from typing import Annotated, Literal, assert_never
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from sonoscope.core.errors import SettingError
+from sonoscope.core.recipe import STRICT
+from sonoscope.models.output import Output
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+DirectionHead = Literal["xyz", "angles"]
+"""What the direction head speaks: three tanh a label, or azimuth and elevation in radians."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class CrnnSettings:
+    """How a CRNN is built.
+
+    Attributes
+    ----------
+    filters
+        Channels of every convolution.
+    time_pool
+        Feature frames that the first block pools into one.
+    mel_pools
+        Mel bands that each block pools into one; as many blocks as there are numbers.
+    recurrent_layers
+        Two-way GRUs; 0 makes it a CNN.
+    recurrent_units
+        Width of each direction of a GRU.
+    head_units
+        Width of the linear layer that begins each head.
+    direction_head
+        "xyz" (2020) or "angles" (2019); either way the network answers vectors.
+    dropout
+        Share of values that is dropped in training after each pool, GRU and head layer.
+    repeat
+        How often each answer is repeated, so that a network that pools over time can answer at
+        the rate of its labels.
+    """
+
+    filters: Count = 64
+    time_pool: Count = 1
+    mel_pools: tuple[Count, ...] = (4, 4, 2)
+    recurrent_layers: Annotated[int, Field(ge=0)] = 2
+    recurrent_units: Count = 128
+    head_units: Count = 128
+    direction_head: DirectionHead = "xyz"
+    dropout: Share = 0.0
+    repeat: Count = 1
+
+
+class ProductGru(nn.Module):
+    """A two-way GRU whose directions are multiplied."""
+
+    def __init__(self, n_inputs: int, n_units: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(n_inputs, n_units, batch_first=True, bidirectional=True)
+
+    def forward(
+        self, sequence: Float[Tensor, "batch frame _"]
+    ) -> Float[Tensor, "batch frame unit"]:
+        """Give the product of what was heard up to each frame and from it on."""
+        both: Tensor = self.gru(sequence)[0]
+        ahead, back = both.chunk(2, dim=-1)
+        return ahead * back
+
+
+class Tail(nn.Module):
+    """What follows the convolutions: recurrent layers and the two heads."""
+
+    def __init__(self, settings: CrnnSettings, n_inputs: int, n_labels: int) -> None:
+        super().__init__()
+        self.direction_head: DirectionHead = settings.direction_head
+        self.repeat = settings.repeat
+        layers: list[nn.Module] = []
+        for _ in range(settings.recurrent_layers):
+            layers += [
+                ProductGru(n_inputs, settings.recurrent_units),
+                nn.Dropout(settings.dropout),
+            ]
+            n_inputs = settings.recurrent_units
+        self.recurrent = nn.Sequential(*layers)
+        n_numbers = 3 if self.direction_head == "xyz" else 2
+        self.activity = _head(n_inputs, settings, n_labels)
+        self.direction = _head(n_inputs, settings, n_labels * n_numbers)
+
+    def forward(self, sequence: Float[Tensor, "batch frame feature"]) -> Output:
+        """Answer a sequence of what the convolutions saw."""
+        sequence = self.recurrent(sequence)
+        numbers: Tensor = self.direction(sequence)
+        match self.direction_head:
+            case "xyz":
+                direction = torch.tanh(numbers.reshape(*numbers.shape[:2], -1, 3))
+            case "angles":
+                direction = _unit_vector(numbers.reshape(*numbers.shape[:2], -1, 2))
+            case _:
+                assert_never(self.direction_head)
+        activity = self.activity(sequence)
+        return Output(_repeat(activity, self.repeat), _repeat(direction, self.repeat))
+
+
+class Crnn(nn.Module):
+    """The network, from features to answers.
+
+    Parameters
+    ----------
+    settings
+        How it is built.
+    n_channels, n_mels
+        Channels and mel bands of the features.
+    n_labels
+        Labels that it can tell apart.
+
+    Raises
+    ------
+    SettingError
+        If the pools do not divide the mel bands.
+    """
+
+    def __init__(self, settings: CrnnSettings, n_channels: int, n_mels: int, n_labels: int) -> None:
+        super().__init__()
+        self.convolutions = convolutions(settings, n_channels, _block)
+        self.tail = Tail(settings, features_after(settings, n_mels), n_labels)
+
+    def forward(self, features: Float[Tensor, "batch channel frame mel"]) -> Output:
+        """Answer floor(frame / time_pool) * repeat label frames."""
+        maps: Tensor = self.convolutions(features)
+        output: Output = self.tail(maps.transpose(1, 2).flatten(2))
+        return output
+
+
+def convolutions(
+    settings: CrnnSettings, n_channels: int, block: Callable[[int, int], nn.Module]
+) -> nn.Sequential:
+    """Stack `block(n_inputs, n_filters)`, pool and dropout once for each of the settings' pools.
+
+    Shape: `batch channel frame mel` to `batch filter floor(frame / time_pool) mel / pools`.
+    """
+    layers: list[nn.Module] = []
+    n_inputs, time_pool = n_channels, settings.time_pool
+    for mel_pool in settings.mel_pools:
+        layers += [
+            block(n_inputs, settings.filters),
+            nn.MaxPool2d((time_pool, mel_pool)),
+            nn.Dropout(settings.dropout),
+        ]
+        n_inputs, time_pool = settings.filters, 1
+    return nn.Sequential(*layers)
+
+
+def features_after(settings: CrnnSettings, n_mels: int) -> int:
+    """Count the numbers a frame that the convolutions leave.
+
+    Examples
+    --------
+    >>> features_after(CrnnSettings(), n_mels=64)
+    128
+    """
+    pooled = prod(settings.mel_pools)
+    if not settings.mel_pools or n_mels % pooled:
+        raise SettingError(
+            f"mel_pools must multiply to a divisor of {n_mels} mel bands, "
+            f"but {settings.mel_pools} was given"
+        )
+    return settings.filters * (n_mels // pooled)
+
+
+def _block(n_inputs: int, n_filters: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(n_inputs, n_filters, kernel_size=3, padding=1),
+        nn.BatchNorm2d(n_filters),
+        nn.ReLU(),
+    )
+
+
+def _head(n_inputs: int, settings: CrnnSettings, n_outputs: int) -> nn.Module:
+    # No activation between the two: the baselines' heads are linear.
+    return nn.Sequential(
+        nn.Linear(n_inputs, settings.head_units),
+        nn.Dropout(settings.dropout),
+        nn.Linear(settings.head_units, n_outputs),
+    )
+
+
+def _unit_vector(angles: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 3"]:
+    azimuth, elevation = angles.unbind(-1)
+    level = torch.cos(elevation)
+    x, y, z = level * torch.cos(azimuth), level * torch.sin(azimuth), torch.sin(elevation)
+    return torch.stack((x, y, z), dim=-1)
+
+
+def _repeat(frames: Float[Tensor, "batch _ *rest"], times: int) -> Float[Tensor, "batch _ *rest"]:
+    # repeat_interleave, in operations that every exporter knows
+    rest = frames.shape[2:]
+    return frames.unsqueeze(2).expand(-1, -1, times, *rest).flatten(1, 2)
