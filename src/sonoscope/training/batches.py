@@ -1,0 +1,92 @@
+"""Batches made ahead by worker processes, in the order of the steps whatever their number.
+
+```
+ step      0   1   2   3   4   5          a batch is a pure function of (seed, step), so
+ worker 0  #       #       #              whoever makes it makes the same one; the loader
+ worker 1      #       #       #          asks its workers in turn, which restores the order
+```
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from sonoscope.simulation.stream import Batch
+
+_AHEAD = 4  # batches each worker may be ahead
+
+
+class Stream(Protocol):
+    """Whatever makes the batch of a step, always the same one."""
+
+    def batch(self, step: int, size: int, window_s: float) -> Batch:
+        """Make `size` scenes of `window_s` seconds."""
+        ...
+
+
+class Steps(IterableDataset[Batch]):
+    """The batches of some steps; a worker makes every n-th of them.
+
+    Parameters
+    ----------
+    stream
+        Makes the batches.
+    steps
+        Which batches, in order.
+    size, window_s
+        Scenes in a batch and seconds in a scene.
+    """
+
+    def __init__(self, stream: Stream, steps: range, size: int, window_s: float) -> None:
+        self.stream, self.steps, self.size, self.window_s = stream, steps, size, window_s
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Make the batches of this process."""
+        worker = get_worker_info()
+        first, every = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for step in self.steps[first::every]:
+            yield self.stream.batch(step, self.size, self.window_s)
+
+
+def batches(steps: Steps, workers: int) -> Iterable[Batch]:
+    """Give the batches in the order of the steps; with no workers they are made when asked for."""
+    workers = min(workers, len(steps.steps))
+    if workers == 0:
+        return steps
+    return DataLoader(
+        steps,
+        batch_size=None,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        worker_init_fn=_one_thread,
+        prefetch_factor=_AHEAD,
+        multiprocessing_context="spawn",  # a fork copies the locks of threads that it leaves behind
+    )
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Let processes that start meanwhile load their libraries with one thread each."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _one_thread(_: int) -> None:
+    torch.set_num_threads(1)

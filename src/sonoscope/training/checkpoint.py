@@ -1,0 +1,211 @@
+"""Checkpoints of a training: safetensors and JSON, there whole or not at all, never pickled.
+
+```
+OUT/checkpoint-000250.safetensors    network.NAME, average.NAME, optimizer.NAME.PART; the recipe
+OUT/checkpoint-000500.safetensors    and the step in its metadata: one file alone is enough
+OUT/checkpoint.json                  which of them counts: written last, so that it never points
+                                     to a file that is not whole; the last two are kept
+```
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from sonoscope.core.durable import write_text
+from sonoscope.core.errors import CheckpointError, InputError
+
+POINTER = "checkpoint.json"
+_KEPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a training stands.
+
+    Attributes
+    ----------
+    step
+        Steps done.
+    recipe
+        The recipe as JSON text.
+    recipe_hash, data_hash
+        Of the recipe, and of the recipe with the names of all clips.
+    random
+        State of the random numbers: everything random is a function of seed and step.
+    elapsed_s
+        Seconds of training so far.
+    file
+        Name of the file with the tensors.
+    """
+
+    step: int
+    recipe: str
+    recipe_hash: str
+    data_hash: str
+    random: dict[str, int]
+    elapsed_s: float
+    file: str = ""
+
+
+def position(out: Path) -> Position | None:
+    """Read where the run in a folder stands; None where there is none yet.
+
+    Raises
+    ------
+    CheckpointError
+        If the pointer cannot be read.
+    """
+    pointer = out / POINTER
+    if not pointer.is_file():
+        return None
+    try:
+        return Position(**json.loads(pointer.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{pointer}: not a readable checkpoint: {error}") from error
+
+
+def write(
+    out: Path,
+    here: Position,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> Path:
+    """Write a checkpoint, point to it, and drop all but the last two."""
+    tensors = _flat(network, average, optimizer)
+    path = out / f"checkpoint-{here.step:06d}.safetensors"
+    metadata = {"step": str(here.step), "recipe": here.recipe, "data_hash": here.data_hash}
+    _write_bytes(path, save(tensors, metadata))
+    pointer = asdict(here) | {"file": path.name}
+    write_text(out / POINTER, json.dumps(pointer, indent=1) + "\n")
+    for old in sorted(out.glob("checkpoint-*.safetensors"))[:-_KEPT]:
+        old.unlink()
+    return path
+
+
+def restore(
+    path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Put everything back as it was when the checkpoint was written.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read or belongs to another network.
+    """
+    _, tensors = read(path)
+    _fill(network, _below(tensors, "network."), path)
+    _fill(average, _below(tensors, "average."), path)
+    state = _below(tensors, "optimizer.")
+    for name, parameter in _optimized(network, optimizer).items():
+        parts = _below(state, f"{name}.")
+        # the layout must be the parameter's, or the same sums round in another order
+        optimizer.state[parameter] = {
+            part: torch.empty_like(parameter).copy_(value)
+            if value.shape == parameter.shape and part != "step"
+            else value
+            for part, value in parts.items()
+        }
+
+
+def start_from(path: Path, network: nn.Module) -> None:
+    """Begin with another run's averaged weights.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read, or a weight is missing, too many or of another shape.
+    """
+    _, tensors = read(path)
+    _fill(network, _below(tensors, "average."), path)
+
+
+def read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Read the metadata and tensors of a checkpoint.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be read or is not a checkpoint of a training.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: not a readable checkpoint: {error}") from error
+    if not {"step", "recipe"} <= metadata.keys():
+        raise CheckpointError(f"{path} must be a checkpoint of a training, but it has no recipe")
+    return metadata, tensors
+
+
+def clean(out: Path) -> None:
+    """Remove what a killed run left half written."""
+    for path in out.glob("*.part"):
+        path.unlink()
+
+
+def _flat(
+    network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+) -> dict[str, Tensor]:
+    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    for name, parameter in _optimized(network, optimizer).items():
+        for part, value in optimizer.state[parameter].items():
+            tensors[f"optimizer.{name}.{part}"] = value
+    return {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+
+
+def _optimized(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, nn.Parameter]:
+    inside = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    return {name: value for name, value in network.named_parameters() if id(value) in inside}
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+@torch.no_grad()
+def _fill(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Copy tensors into a module in place, so that its layout and the optimiser's hold stay."""
+    state = module.state_dict()
+    for name in sorted(state.keys() ^ tensors.keys()):
+        raise CheckpointError(
+            f"{path}: the network must have the same weights, but {name} is"
+            f" {'missing' if name in state else 'unknown to it'}"
+        )
+    for name, value in state.items():
+        if value.shape != tensors[name].shape:
+            raise CheckpointError(
+                f"{path}: {name} must have the shape {tuple(value.shape)},"
+                f" but {tuple(tensors[name].shape)} was given"
+            )
+    for name, value in state.items():
+        value.copy_(tensors[name])
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    beside = path.with_name(f"{path.name}.part")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,381 @@
+"""The training loop: scenes made ahead, steps taken, scores told, checkpoints written.
+
+Everything random is a function of the recipe's seed and the step, so that a run that was killed at
+any moment and resumed ends with exactly the weights of one that was not. Several devices share a
+batch: rank r of n makes its own `batch_size / n` scenes of the step.
+
+Reference: Lightning Fabric for devices and precision, https://lightning.ai/docs/fabric.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from sonoscope.core.errors import CheckpointError, SettingError, SonoscopeError
+from sonoscope.simulation.stream import Batch
+from sonoscope.training import checkpoint, ema, log, validation
+from sonoscope.training.batches import Steps, Stream, batches, one_thread_each
+from sonoscope.training.losses import loss
+from sonoscope.training.recipe import TrainRecipe, differences, fingerprint, from_json, to_json
+from sonoscope.training.schedule import learning_rate, step_seed
+
+_TICK = 10  # steps between two looks at the loss: each look waits for the device
+_CHECKPOINT_EVERY = 100
+_PRECISION = {"float32": "32-true", "bfloat16": "bf16-mixed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where to train; none of it changes what is learnt, up to rounding.
+
+    Attributes
+    ----------
+    device
+        `auto`, `cpu`, `cuda` or `mps`.
+    devices
+        How many of them.
+    workers
+        Processes on each device's behalf that make scenes ahead; 0 makes them in between.
+    threads
+        Threads of the network on a CPU; torch's own choice where None.
+    checkpoint_every
+        Steps between two checkpoints.
+    """
+
+    device: str = "auto"
+    devices: int = 1
+    workers: int = 1
+    threads: int | None = None
+    checkpoint_every: int = _CHECKPOINT_EVERY
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a recipe and its clips amount to.
+
+    Attributes
+    ----------
+    network
+        Makes the network with random weights.
+    train, validation
+        Make the scenes.
+    data_hash
+        Tells these data from others.
+    """
+
+    network: Callable[[], nn.Module]
+    train: Stream
+    validation: Stream
+    data_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is told every few steps; `row` where a validation has just been made."""
+
+    step: int
+    steps: int
+    loss: float
+    sound_s_per_s: float
+    row: log.Row | None = None
+
+
+class Listener(Protocol):
+    """Whoever wants to know how it goes."""
+
+    def __call__(self, progress: Progress) -> None:
+        """Take note."""
+        ...
+
+
+def fit(
+    recipe: TrainRecipe,
+    out: Path,
+    parts: Parts,
+    *,
+    resume: bool = False,
+    init: Path | None = None,
+    machine: Machine | None = None,
+    on_progress: Listener | None = None,
+) -> Path:
+    """Train and give the path of the last checkpoint.
+
+    Parameters
+    ----------
+    recipe
+        What to train.
+    out
+        Folder of the run: `checkpoint.json`, two checkpoints, `log.csv`, `curve.svg`.
+    parts
+        Network and scenes of the recipe.
+    resume
+        Go on where the run in `out` stands; begin where there is none.
+    init
+        A checkpoint of another run, whose averaged weights are the first ones.
+    machine
+        Where to train.
+    on_progress
+        Told how it goes, on the first device alone.
+
+    Raises
+    ------
+    CheckpointError
+        If `out` holds a run and `resume` is not asked for, or holds one of another recipe or of
+        other data, or a checkpoint does not fit the network.
+    SettingError
+        If the batch does not divide by the devices.
+    SonoscopeError
+        If the loss is no longer a number.
+    """
+    machine = machine or Machine()
+    before = _standing(recipe, out, parts.data_hash, resume=resume)
+    if machine.threads is not None:
+        torch.set_num_threads(machine.threads)
+    fabric = Fabric(
+        accelerator=machine.device,
+        devices=machine.devices,
+        precision=_PRECISION[recipe.precision],  # type: ignore[arg-type]
+    )
+    fabric.launch()
+    if recipe.batch_size % fabric.world_size:
+        raise SettingError(
+            f"batch_size must divide by the {fabric.world_size} devices,"
+            f" but {recipe.batch_size} was given"
+        )
+    run = _Run(recipe, out, parts, machine, fabric, on_progress)
+    run.start(before, init)
+    return run.finish()
+
+
+def _standing(
+    recipe: TrainRecipe, out: Path, data_hash: str, *, resume: bool
+) -> checkpoint.Position | None:
+    """Find out whether and where to go on."""
+    out.mkdir(parents=True, exist_ok=True)
+    before = checkpoint.position(out)
+    if before is None:
+        return None
+    if not resume:
+        raise CheckpointError(
+            f"{out} must be a folder without a run, but it holds one at step {before.step};"
+            " --resume goes on with it"
+        )
+    if before.recipe_hash != fingerprint(to_json(recipe)):
+        other = from_json(before.recipe, where=str(out / checkpoint.POINTER))
+        raise CheckpointError(
+            f"{out} must hold a run of the same recipe,"
+            f" but it differs in {', '.join(differences(recipe, other))}"
+        )
+    if before.data_hash != data_hash:
+        raise CheckpointError(f"{out} must hold a run of the same clips, but other ones were given")
+    return before
+
+
+@dataclass(slots=True)
+class _Since:
+    """Sums since the last row; tensors, so that nobody waits for the device at every step."""
+
+    n_steps: int = 0
+    losses: list[Tensor] = field(default_factory=list)
+    started_s: float = field(default_factory=time.perf_counter)
+
+    def add(self, total: Tensor, activity: Tensor, direction: Tensor) -> None:
+        self.n_steps += 1
+        self.losses.append(torch.stack([total, activity, direction]).detach())
+
+    def means(self) -> tuple[float, float, float]:
+        total, activity, direction = torch.stack(self.losses).mean(dim=0).tolist()
+        return total, activity, direction
+
+    def rate(self, sound_s: float) -> float:
+        """Give seconds of sound a second, for so many in a step."""
+        return self.n_steps * sound_s / (time.perf_counter() - self.started_s)
+
+
+class _Run:
+    """The state of one training."""
+
+    def __init__(
+        self,
+        recipe: TrainRecipe,
+        out: Path,
+        parts: Parts,
+        machine: Machine,
+        fabric: Fabric,
+        on_progress: Listener | None,
+    ) -> None:
+        self.recipe, self.out, self.parts, self.machine = recipe, out, parts, machine
+        self.fabric, self.on_progress = fabric, on_progress
+        torch.manual_seed(step_seed(recipe.seed, -1))
+        self.network = parts.network().to(fabric.device)
+        if recipe.channels_last:
+            self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = ema.averaged_copy(self.network)
+        self.optimizer = _optimizer(self.network, recipe)
+        self.step, self.elapsed_s = 0, 0.0
+        self.rows: list[log.Row] = []
+        self.scenes: list[Batch] = []
+
+    def start(self, before: checkpoint.Position | None, init: Path | None) -> None:
+        """Take up a run, or begin one."""
+        if before is not None:
+            path = self.out / before.file
+            checkpoint.restore(path, self.network, self.average, self.optimizer)
+            self.step, self.elapsed_s = before.step, before.elapsed_s
+            if (self.out / log.LOG).is_file():
+                rows = log.read_rows(self.out / log.LOG)
+                self.rows = [row for row in rows if row.step <= before.step]
+        elif init is not None:
+            checkpoint.start_from(init, self.network)
+            self.average = ema.averaged_copy(self.network)
+        if self.fabric.is_global_zero:
+            checkpoint.clean(self.out)
+            self.scenes = list(self._validation_scenes())
+        self.fabric.barrier()
+
+    def _validation_scenes(self) -> Iterator[Batch]:
+        """Make whole batches, as a stream may divide each among channel formats."""
+        size, window_s = self.recipe.batch_size, self.recipe.window_s
+        for step in range(-(-self.recipe.validation.scenes // size)):
+            yield self.parts.validation.batch(step, size, window_s)
+
+    def finish(self) -> Path:
+        """Take the steps that are left."""
+        steps, every = self.recipe.steps, self.recipe.validation.every
+        network, optimizer = self.fabric.setup(self.network, self.optimizer)
+        since = _Since()
+        began_s, elapsed_before_s = time.perf_counter(), self.elapsed_s
+        with one_thread_each():
+            ahead = iter(batches(self._steps(), self.machine.workers))
+            first = next(ahead, None)  # here the workers start
+        network.train()
+        batch = first
+        while batch is not None:
+            self._take_step(network, optimizer, batch, since)
+            self.step += 1
+            self.elapsed_s = elapsed_before_s + time.perf_counter() - began_s
+            done = self.step == steps
+            if self.step % _TICK == 0 or done:
+                self._tell(since)
+            if self.step % every == 0 or done:
+                self._validate(since)
+                since = _Since()
+            if self.step % self.machine.checkpoint_every == 0 or done:
+                self._save()
+            batch = next(ahead, None)
+        return self.out / f"checkpoint-{self.step:06d}.safetensors"
+
+    def _steps(self) -> Steps:
+        """Which batches this device works on, in the steps that are left."""
+        ranks, rank = self.fabric.world_size, self.fabric.global_rank
+        mine = range(self.step * ranks + rank, self.recipe.steps * ranks, ranks)
+        return Steps(self.parts.train, mine, self.recipe.batch_size // ranks, self.recipe.window_s)
+
+    def _take_step(
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        batch: Batch,
+        since: _Since,
+    ) -> None:
+        recipe, device = self.recipe, self.fabric.device
+        torch.manual_seed(step_seed(recipe.seed, self.step, self.fabric.global_rank))
+        rate = self._rate(self.step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        output = network(batch.sound.to(device, non_blocking=True))
+        errors = loss(output, batch.active.to(device), batch.direction.to(device), recipe.loss)
+        self.fabric.backward(errors.total)
+        if recipe.gradient_clip:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.gradient_clip)
+        optimizer.step()
+        optimizer.zero_grad()
+        ema.follow(self.average, self.network, recipe.ema_decay, self.step + 1)
+        since.add(*errors)
+
+    def _rate(self, step: int) -> float:
+        recipe = self.recipe
+        return learning_rate(step, recipe.steps, recipe.learning_rate, recipe.warmup_share)
+
+    def _sound_s(self) -> float:
+        return self.recipe.batch_size * self.recipe.window_s
+
+    def _tell(self, since: _Since) -> None:
+        total = float(since.losses[-1][0])
+        if not math.isfinite(total):
+            raise SonoscopeError(
+                f"the loss must be a number, but {total} came out at step {self.step};"
+                " a smaller learning_rate may help"
+            )
+        self._report(total, since.rate(self._sound_s()))
+
+    def _report(self, total: float, rate: float, row: log.Row | None = None) -> None:
+        if self.on_progress is not None and self.fabric.is_global_zero:
+            self.on_progress(Progress(self.step, self.recipe.steps, total, rate, row))
+
+    def _validate(self, since: _Since) -> None:
+        if self.fabric.is_global_zero:
+            rate = since.rate(self._sound_s())
+            row = self._row(*since.means(), rate)
+            self.rows.append(row)
+            log.write_rows(self.out, self.rows)
+            self._report(row.loss, rate, row)
+        self.fabric.barrier()
+
+    def _row(self, total: float, activity: float, direction: float, rate: float) -> log.Row:
+        n_labels = len(self.recipe.labels)
+        with self.fabric.autocast():
+            answers = validation.outputs(self.average, self.scenes, n_labels=n_labels)
+        plain = validation.score(answers)
+        threshold, best = validation.best_threshold(answers)
+        return log.Row(
+            step=self.step,
+            loss=total,
+            sed_loss=activity,
+            doa_loss=direction,
+            learning_rate=self._rate(self.step - 1),
+            sound_s_per_s=rate,
+            er=plain.er,
+            f=plain.f,
+            de_deg=plain.de_deg,
+            fr=plain.fr,
+            seld=plain.seld,
+            threshold=threshold,
+            best_er=best.er,
+            best_f=best.f,
+            best_de_deg=best.de_deg,
+            best_fr=best.fr,
+            best_seld=best.seld,
+            elapsed_s=self.elapsed_s,
+        )
+
+    def _save(self) -> None:
+        if self.fabric.is_global_zero:
+            text = to_json(self.recipe)
+            here = checkpoint.Position(
+                step=self.step,
+                recipe=text,
+                recipe_hash=fingerprint(text),
+                data_hash=self.parts.data_hash,
+                random={"seed": self.recipe.seed, "step": self.step},
+                elapsed_s=self.elapsed_s,
+            )
+            checkpoint.write(self.out, here, self.network, self.average, self.optimizer)
+        self.fabric.barrier()
+
+
+def _optimizer(network: nn.Module, recipe: TrainRecipe) -> torch.optim.Optimizer:
+    """Decay matrices and kernels alone: a bias or a scale that shrinks only loses its place."""
+    learnt = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in learnt if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in learnt if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate)

@@ -1,0 +1,81 @@
+"""Which clips a recipe trains with, and which it keeps apart for validation.
+
+Below the data folder lie `esc50/`, `digits/` and `own/` (the user's own clips: `own/train/LABEL/*`
+and `own/validation/LABEL/*`), each as far as the recipe asks for it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sonoscope.core.errors import SettingError
+from sonoscope.datasets import digits, esc50, folder
+from sonoscope.simulation.sources import Clip, assert_disjoint
+from sonoscope.training.recipe import TrainRecipe, fingerprint, to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Clips to train with, and clips that the training never hears."""
+
+    train: tuple[Clip, ...]
+    validation: tuple[Clip, ...]
+
+
+def gather(recipe: TrainRecipe, data: Path | None) -> Material:
+    """List the clips of a recipe, those of its labels alone.
+
+    Raises
+    ------
+    SettingError
+        If clips are asked for without a data folder, if a sound stands on both sides, or if there
+        are clips to train with but none to validate with.
+    InputError
+        If a data set is not where it should be.
+    """
+    asked = recipe.data
+    if not (asked.esc50_folds or asked.digits_speakers or asked.own):
+        return Material((), ())
+    if data is None:
+        raise SettingError(
+            f"{recipe.name}: --data must be the folder of the clips, but none was given"
+        )
+    found = Material(
+        _clips(recipe, data, asked.esc50_folds, asked.digits_speakers, "train"),
+        _clips(
+            recipe,
+            data,
+            asked.esc50_validation_folds,
+            asked.digits_validation_speakers,
+            "validation",
+        ),
+    )
+    if not found.validation:
+        raise SettingError(
+            f"{recipe.name}: data must hold clips for validation too, but none was given"
+        )
+    assert_disjoint(found.train, found.validation)
+    return found
+
+
+def data_hash(recipe: TrainRecipe, material: Material) -> str:
+    """Tell the data of one training from another's: the recipe and the names of all clips."""
+    return fingerprint(to_json(recipe), *_names(material.train), "|", *_names(material.validation))
+
+
+def _clips(
+    recipe: TrainRecipe, data: Path, folds: Sequence[int], speakers: Sequence[str], side: str
+) -> tuple[Clip, ...]:
+    found: list[Clip] = []
+    if folds:
+        licences = recipe.data.esc50_licences or None
+        found += esc50.clips(data / "esc50", folds=folds, licences=licences)
+    if speakers:
+        found += digits.clips(data / "digits", speakers=speakers)
+    if recipe.data.own:
+        found += folder.clips(data / "own" / side)
+    return tuple(clip for clip in found if clip.label in recipe.all_labels)
+
+
+def _names(clips: Sequence[Clip]) -> list[str]:
+    return [f"{clip.label}/{clip.group}/{clip.path.name}" for clip in clips]

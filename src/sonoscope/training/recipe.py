@@ -1,0 +1,192 @@
+"""The recipe of a training: everything that decides which network comes out, and nothing else.
+
+A recipe never says where data lie, on which device to train or with how many workers; those change
+only how long it takes.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, model_validator
+from pydantic.dataclasses import dataclass as settings
+
+from sonoscope.core.errors import SettingError
+from sonoscope.core.recipe import STRICT
+from sonoscope.models.crnn import CrnnSettings as NetworkSettings
+from sonoscope.simulation.schedule import SceneSettings
+
+Precision = Literal["float32", "bfloat16"]
+ActivityLoss = Literal["bce", "focal"]
+DirectionLoss = Literal["cosine", "mse", "mse2019", "mse2020"]
+
+
+@settings(config=STRICT)
+class LossSettings:
+    """Which errors are made small; see `training.losses` for the formulas.
+
+    Attributes
+    ----------
+    activity, direction
+        The error of the activities and that of the directions.
+    activity_weight, direction_weight
+        Their weights in the sum.
+    focal_gamma
+        Exponent of the focal loss; 0 gives the plain cross-entropy.
+    """
+
+    activity: ActivityLoss = "bce"
+    direction: DirectionLoss = "cosine"
+    activity_weight: Annotated[float, Field(ge=0)] = 1.0
+    direction_weight: Annotated[float, Field(ge=0)] = 1.0
+    focal_gamma: Annotated[float, Field(ge=0)] = 2.0
+
+
+@settings(config=STRICT)
+class ValidationSettings:
+    """Scenes that stay the same over the whole training, from clips that it never hears.
+
+    Attributes
+    ----------
+    every
+        Steps between two validations.
+    scenes
+        How many scenes, rounded up to whole batches.
+    seed
+        Which scenes.
+    """
+
+    every: Annotated[int, Field(ge=1)] = 250
+    scenes: Annotated[int, Field(ge=1)] = 24
+    seed: Annotated[int, Field(ge=0)] = 1_000
+
+
+@settings(config=STRICT)
+class DataSettings:
+    """Which clips are trained with and which are held out for validation.
+
+    Attributes
+    ----------
+    esc50_folds, esc50_validation_folds
+        Folds of ESC-50; without any the set is not read.
+    esc50_licences
+        Licences of the clips to use; all where empty.
+    digits_speakers, digits_validation_speakers
+        Speakers of the Free Spoken Digit Dataset; without any the set is not read.
+    own
+        Whether to read the user's own clips too: `own/train/LABEL/*` and `own/validation/LABEL/*`.
+    """
+
+    esc50_folds: tuple[int, ...] = ()
+    esc50_validation_folds: tuple[int, ...] = ()
+    esc50_licences: tuple[str, ...] = ("CC0", "CC-BY")
+    digits_speakers: tuple[str, ...] = ()
+    digits_validation_speakers: tuple[str, ...] = ()
+    own: bool = False
+
+
+@settings(config=STRICT)
+class TrainRecipe:
+    """One training, complete.
+
+    Attributes
+    ----------
+    name
+        What the detector will be called.
+    labels
+        What it will tell apart.
+    extra_labels
+        Trained beside so that the rest of the world is known; dropped when the network is exported.
+    scene, network, data, loss, validation
+        Settings of the parts.
+    steps, batch_size, window_s
+        Steps of the optimiser, scenes in each, and seconds in each scene.
+    learning_rate
+        The peak of the one-cycle schedule.
+    warmup_share
+        Share of the steps in which the rate rises.
+    weight_decay
+        Of AdamW, on matrices and kernels alone.
+    gradient_clip
+        Largest norm of a gradient; 0 leaves gradients alone.
+    ema_decay
+        How slowly the averaged weights follow, which are validated and exported; 0 takes the
+        weights themselves.
+    precision, channels_last
+        How the network computes: autocast to bfloat16, and the layout of its convolutions.
+    seed
+        Of the first weights, of every scene and of dropout.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    scene: SceneSettings
+    network: NetworkSettings
+    extra_labels: tuple[str, ...] = ()
+    data: DataSettings = DataSettings()
+    loss: LossSettings = LossSettings()
+    validation: ValidationSettings = ValidationSettings()
+    steps: Annotated[int, Field(ge=1)] = 3_000
+    batch_size: Annotated[int, Field(ge=1)] = 8
+    window_s: Annotated[float, Field(gt=0)] = 5.0
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    gradient_clip: Annotated[float, Field(ge=0)] = 5.0
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.998
+    precision: Precision = "float32"
+    channels_last: bool = True
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> "TrainRecipe":
+        if not self.labels:
+            raise ValueError("labels must be at least one, but none was given")
+        if len(set(self.all_labels)) < len(self.all_labels):
+            raise ValueError("labels and extra_labels must all differ, but one was given twice")
+        return self
+
+    @property
+    def all_labels(self) -> tuple[str, ...]:
+        """Every label the network learns; those that count come first."""
+        return self.labels + self.extra_labels
+
+
+def to_json(recipe: TrainRecipe) -> str:
+    """Give a recipe as one JSON text, the same for equal recipes."""
+    plain = TypeAdapter(TrainRecipe).dump_python(recipe, mode="json")
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+
+
+def from_json(text: str, *, where: str) -> TrainRecipe:
+    """Read what `to_json` wrote.
+
+    Raises
+    ------
+    SettingError
+        If it is not a recipe of this version.
+    """
+    try:
+        return TypeAdapter(TrainRecipe).validate_json(text)
+    except ValueError as error:
+        raise SettingError(f"{where}: not a recipe of this version: {error}") from error
+
+
+def fingerprint(*parts: str) -> str:
+    """Give the SHA-256 of texts, each told apart from the next."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def differences(one: TrainRecipe, other: TrainRecipe) -> list[str]:
+    """Name the settings in which two recipes differ, by their full names."""
+    return _differing(json.loads(to_json(one)), json.loads(to_json(other)), "")
+
+
+def _differing(one: Any, other: Any, name: str) -> list[str]:
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return [] if one == other else [name]
+    return [
+        found
+        for key in sorted(one.keys() | other.keys())
+        for found in _differing(one.get(key), other.get(key), f"{name}.{key}".lstrip("."))
+    ]
