@@ -1,0 +1,265 @@
+"""A model ready to listen: sound of any length by blocks, in constant memory and without a seam.
+
+The network hears windows of fixed length that overlap by a quarter. Near its edges a window knows
+little of what is around, so only its middle counts, and one fades into the next::
+
+    window k-1   ──────────────────────────┐margin┐
+                                    ╲ fade ╱
+    window k                 └margin┘──────────────────────────
+    frame                    kS     kS + margin
+
+The first window begins with the sound and the last ends with it, so that the beginning and the end
+are heard as the network heard them when it learnt. Which windows there are depends on the length
+of the sound alone, never on how it was cut into blocks.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Float32
+from numpy import ndarray
+
+from sonoscope.core.errors import CheckpointError, InputError
+from sonoscope.core.frames import FrameGrid
+from sonoscope.inference.model_file import N_CHANNELS, REFUSALS, Card, ModelFile, load
+
+WINDOWS_AT_ONCE = 4
+"""Windows that go through the network together: recurrent layers gain most from it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What a network made of a stretch of sound.
+
+    Attributes
+    ----------
+    activity
+        How sure it is of each label, 0 to 1.
+    direction
+        Vectors toward each label, or None where the sound cannot tell directions.
+    grid
+        When the frames are.
+    """
+
+    activity: Float32[ndarray, "frame label"]
+    direction: Float32[ndarray, "frame label 3"] | None
+    grid: FrameGrid
+
+    @property
+    def n_frames(self) -> int:
+        """How many frames there are."""
+        return int(self.activity.shape[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """What a detector remembers between blocks; a value, never changed.
+
+    Attributes
+    ----------
+    kept
+        The last blocks, cut at the start of the last window that ran.
+    start
+        Frame at which they begin.
+    n_samples
+        Samples heard so far, from the very beginning.
+    windows
+        How many windows ran.
+    tail
+        What the last of them said of frames that the next one will say too: activity and
+        direction (x, y, z) side by side.
+    directed
+        Whether the sound tells directions; None before there was any.
+    """
+
+    kept: tuple[Float32[ndarray, "channel _"], ...] = ()
+    start: int = 0
+    n_samples: int = 0
+    windows: int = 0
+    tail: Float32[ndarray, "tail label 4"] | None = None
+    directed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detector:
+    """A network and the windows it listens through.
+
+    Attributes
+    ----------
+    model
+        The opened model file.
+    batch
+        Windows that go through the network together; 1 answers soonest.
+    """
+
+    model: ModelFile
+    batch: int = WINDOWS_AT_ONCE
+
+    @classmethod
+    def load(
+        cls, path: Path, *, threads: int | None = None, batch: int = WINDOWS_AT_ONCE
+    ) -> "Detector":
+        """Open a model file; refuses as `model_file.load` does."""
+        return cls(load(path, threads), batch)
+
+    @property
+    def card(self) -> Card:
+        """What the model says of itself."""
+        return self.model.card
+
+    @property
+    def overlap(self) -> int:
+        """Frames that two windows share."""
+        return self.card.window_frames // 4
+
+    @property
+    def margin(self) -> int:
+        """Frames at each side of the overlap where only the window with more around counts."""
+        return self.overlap // 4
+
+    @property
+    def stride(self) -> int:
+        """Frames from one window's start to the next."""
+        return self.card.window_frames - self.overlap
+
+    def listen(self, blocks: Iterable[Float[ndarray, "channel _"]]) -> Heard:
+        """Hear a whole sound: one answer for each frame that it touches.
+
+        Parameters
+        ----------
+        blocks
+            The sound at the card's rate, cut anyhow: 4 channels of the card's format, or, for an
+            FOA model, 1 or 2 channels, which give no directions.
+
+        Raises
+        ------
+        InputError
+            If the number of channels is another or changes.
+        CheckpointError
+            If the network fails or answers in another shape than its card says.
+        """
+        memory, parts = Memory(), []
+        for block in blocks:
+            heard, memory = self.step(block, memory)
+            parts.append(heard)
+        parts.append(self.finish(memory))
+        directions = [part.direction for part in parts if part.direction is not None]
+        return Heard(
+            np.concatenate([part.activity for part in parts]),
+            np.concatenate(directions) if directions else None,
+            self.card.grid,
+        )
+
+    def step(self, chunk: Float[ndarray, "channel _"], memory: Memory) -> tuple[Heard, Memory]:
+        """Hear the next samples; give the frames that are now certain, and what to remember."""
+        memory = self._with(chunk, memory)
+        parts = []
+        first = memory.windows
+        while memory.n_samples >= self._end(first + self.batch - 1) * self.card.hop:
+            starts = [i * self.stride for i in range(first, first + self.batch)]
+            more, memory = self._run(starts, memory)
+            parts += more
+            first = memory.windows
+        return self._heard(parts, memory), memory
+
+    def finish(self, memory: Memory) -> Heard:
+        """Give the frames that are left once the sound has ended."""
+        n_frames = self.card.grid.count(memory.n_samples)
+        done = memory.windows
+        starts = []
+        while self._end(done) <= n_frames:
+            starts.append(done * self.stride)
+            done += 1
+        if n_frames > (self._end(done - 1) if done else 0):
+            starts.append(max(0, n_frames - self.card.window_frames))
+        parts, last = self._run(starts, memory) if starts else ([], memory)
+        if last.tail is not None:
+            parts.append(last.tail)
+        heard = self._heard(parts, memory)
+        left = n_frames - self._given(memory.windows)
+        direction = None if heard.direction is None else heard.direction[:left]
+        return Heard(heard.activity[:left], direction, heard.grid)
+
+    def _end(self, window: int) -> int:
+        return window * self.stride + self.card.window_frames
+
+    def _given(self, windows: int) -> int:
+        """Give the first frame that is not yet certain after so many windows."""
+        return windows * self.stride + self.margin if windows else 0
+
+    def _with(self, chunk: Float[ndarray, "channel _"], memory: Memory) -> Memory:
+        """Remember more samples, as the four channels that the network takes."""
+        n_channels = chunk.shape[0]
+        takes = (1, 2, N_CHANNELS) if self.card.channel_format == "foa" else (N_CHANNELS,)
+        directed = n_channels == N_CHANNELS
+        if n_channels not in takes or memory.directed not in (None, directed):
+            raise InputError(
+                f"sound for the model {self.card.name} must have "
+                f"{' or '.join(map(str, takes))} channels throughout, but {n_channels} were given"
+            )
+        sound = chunk.astype(np.float32)
+        if not directed:  # an omnidirectional W and nothing that could tell a direction
+            silence = np.zeros((N_CHANNELS - 1, chunk.shape[1]), np.float32)
+            sound = np.concatenate([sound.mean(axis=0, keepdims=True), silence])
+        n_samples = memory.n_samples + sound.shape[1]
+        kept = (*memory.kept, sound)
+        return replace(memory, kept=kept, n_samples=n_samples, directed=directed)
+
+    def _run(
+        self, starts: list[int], memory: Memory
+    ) -> tuple[list[Float32[ndarray, "_ label 4"]], Memory]:
+        """Hear windows that begin at frames, fading each into the one before."""
+        line = np.concatenate(memory.kept, axis=1)
+        windows = np.zeros((len(starts), N_CHANNELS, self.card.window), np.float32)
+        for window, start in zip(windows, starts, strict=True):
+            first = (start - memory.start) * self.card.hop
+            sound = line[:, first : first + self.card.window]
+            window[:, : sound.shape[1]] = sound
+        parts, tail, done = [], memory.tail, memory.windows
+        for start, answer in zip(starts, self._answers(windows), strict=True):
+            given, sure = self._given(done), self._given(done + 1)
+            fresh = answer[given - start :]
+            if tail is not None:
+                fresh = _faded(tail[: self.overlap - 2 * self.margin], fresh)
+            parts.append(fresh[: sure - given])
+            tail = fresh[sure - given :]
+            done += 1
+        kept = line[:, (starts[-1] - memory.start) * self.card.hop :].copy()
+        return parts, replace(memory, kept=(kept,), start=starts[-1], windows=done, tail=tail)
+
+    def _answers(
+        self, windows: Float32[ndarray, "window 4 sample"]
+    ) -> Float32[ndarray, "window frame label 4"]:
+        """Put windows through the network: activity and direction side by side."""
+        card = self.card
+        try:
+            activity, direction = self.model.session.run(
+                ["activity", "direction"], {"sound": windows}
+            )
+        except REFUSALS as error:
+            raise CheckpointError(f"{self.model.path}: the network failed: {error}") from error
+        shape = (len(windows), card.window_frames, len(card.labels))
+        if activity.shape != shape or direction.shape != (*shape, 3):
+            raise CheckpointError(
+                f"{self.model.path}: the network must answer in {shape} and {(*shape, 3)}, "
+                f"but answered in {activity.shape} and {direction.shape}"
+            )
+        return np.concatenate([activity[..., None], direction], axis=-1)
+
+    def _heard(self, parts: list[Float32[ndarray, "_ label 4"]], memory: Memory) -> Heard:
+        empty = np.zeros((0, len(self.card.labels), 4), np.float32)
+        both = np.concatenate([empty, *parts])
+        direction = both[..., 1:].copy() if memory.directed else None
+        return Heard(both[..., 0].copy(), direction, self.card.grid)
+
+
+def _faded(
+    old: Float32[ndarray, "fade label 4"], new: Float32[ndarray, "frame label 4"]
+) -> Float32[ndarray, "frame label 4"]:
+    """Let new frames rise over old ones along a raised cosine."""
+    n = min(len(old), len(new))
+    rise = (0.5 - 0.5 * np.cos(np.pi * (np.arange(n) + 0.5) / max(1, len(old)))).astype(np.float32)
+    share = rise[:, None, None]
+    return np.concatenate([old[:n] * (1 - share) + new[:n] * share, new[n:]])
