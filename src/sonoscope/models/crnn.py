@@ -31,7 +31,7 @@ DirectionHead = Literal["xyz", "angles"]
 """What the direction head speaks: three tanh a label, or azimuth and elevation in radians."""
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(config=STRICT)
 class CrnnSettings:
     """How a CRNN is built.
 

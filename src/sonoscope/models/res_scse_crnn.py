@@ -16,7 +16,7 @@ from sonoscope.models.output import Output
 from sonoscope.models.residual import Placement, ResidualBlock
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(config=STRICT)
 class ResScseCrnnSettings(CrnnSettings):
     """How a Res-scSE-CRNN is built: as a CRNN, and further.
 
