@@ -422,18 +422,18 @@ def _cut(
     pieces: Iterable[Float[ndarray, "channel sample"]], block: int
 ) -> Iterator[Float[ndarray, "channel sample"]]:
     held: list[Float[ndarray, "channel sample"]] = []
-    count = 0
+    missing = block
     for piece in pieces:
-        held.append(piece)
-        count += piece.shape[1]
-        if count < block:
-            continue
-        line = np.concatenate(held, axis=1)
-        whole = count - count % block
-        for start in range(0, whole, block):
-            yield np.ascontiguousarray(line[:, start : start + block])
-        held, count = [line[:, whole:]], count - whole
-    if count:
+        rest = piece
+        while rest.shape[1]:
+            held.append(rest[:, :missing])
+            rest = rest[:, missing:]
+            missing -= held[-1].shape[1]
+            if not missing:
+                line = np.concatenate(held, axis=1)
+                held, missing = [], block
+                yield line
+    if held:
         yield np.concatenate(held, axis=1)
 
 

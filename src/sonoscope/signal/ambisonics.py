@@ -5,8 +5,8 @@ vector u gives s, u_y s, u_z s, u_x s. FuMa is W/√2, X, Y, Z; N3D has Y, Z, X 
 
 An array is encoded by FIR filters that fit the four patterns over the whole sphere by regularised
 least squares, E = Y Hᴴ (H Hᴴ + λI)⁻¹ (eq. 1); above the array's spatial aliasing limit this is the
-best fit there is, and a poor one. Correlation of the direction patterns with the ideal: an em32 0.99
-at 8 kHz and 0.77 at 10 kHz, a tetrahedron of 4.2 cm 0.98 at 1 kHz and 0.85 at 2 kHz.
+best fit there is, and a poor one. Correlation of the direction patterns with the ideal: em32 0.99
+at 8 kHz and 0.77 at 10 kHz, tetrahedron of 4.2 cm 0.98 at 1 kHz and 0.85 at 2 kHz.
 
 Reference: S. Moreau, J. Daniel, S. Bertet, "3D sound field recording with higher order Ambisonics",
 AES 120th Convention, 2006.
@@ -59,17 +59,19 @@ def to_foa(
         case "foa":
             return samples
         case "n3d":
-            return samples * np.array([[1], [3**-0.5], [3**-0.5], [3**-0.5]], samples.dtype)
+            scale = np.array([[1], [3**-0.5], [3**-0.5], [3**-0.5]], samples.dtype)
+            return np.asarray(samples * scale)
         case "fuma":
-            return samples[[0, 2, 3, 1]] * np.array([[2**0.5], [1], [1], [1]], samples.dtype)
+            scale = np.array([[2**0.5], [1], [1], [1]], samples.dtype)
+            return np.asarray(samples[[0, 2, 3, 1]] * scale)
         case "mono" | "stereo":
             foa = np.zeros((4, samples.shape[1]), samples.dtype)
             foa[0] = samples.mean(axis=0)
             return foa
         case "tetra" | "array":
             raise SettingError(
-                f"a format that turns into FOA by gains must be given, but {channel_format} needs "
-                f"an encoder"
+                f"a format that gains alone turn into FOA must be given, "
+                f"but {channel_format} was given (it needs an Encoder)"
             )
 
 
@@ -149,6 +151,11 @@ class Encoder:
     ) -> tuple[Float[ndarray, "4 _"], Memory]:
         """Encode the next chunk; the first chunks give fewer samples, `delay` in all."""
         past, lead = memory
+        if chunk.shape[0] != past.shape[0]:
+            raise InputError(
+                f"an encoder of {past.shape[0]} capsules must be given as many channels, "
+                f"but {chunk.shape[0]} was given"
+            )
         line = np.concatenate([past, chunk.astype(np.float32, copy=False)], axis=1)
         n_taps = self.filters.shape[2]
         size = _fft_size(n_taps)
@@ -184,11 +191,6 @@ class Encoder:
 
     def encode(self, samples: Float[ndarray, "capsule sample"]) -> Float[ndarray, "4 sample"]:
         """Encode a whole recording, in time and of the same length."""
-        if samples.shape[0] != self.filters.shape[1]:
-            raise InputError(
-                f"an encoder of {self.filters.shape[1]} capsules must be given as many channels, "
-                f"but {samples.shape[0]} was given"
-            )
         return next(self.stream([samples]))
 
 

@@ -1,0 +1,1 @@
+"""What sonoscope claims, each claim with its test."""

@@ -1,0 +1,1 @@
+"""Whole ways through sonoscope, as a user walks them."""
