@@ -195,11 +195,15 @@ class Script:
 def draw_script(
     ranges: SceneSettings,
     bank: SoundBank,
-    labels: Sequence[str],
+    labels: tuple[Sequence[str], Sequence[str]],
     duration_s: float,
     generator: np.random.Generator,
 ) -> Script:
-    """Draw a whole scene: a room, and events on as many tracks as may overlap."""
+    """Draw a whole scene: a room, and events on as many tracks as may overlap.
+
+    `labels` are the wanted ones and those that sound beside them in `extra_share` of the events.
+    """
+    wanted, others = labels
     place = draw_place(ranges, generator)
     scene_snr = generator.uniform(*ranges.snr_db)
     is_mono = bool(generator.random() < ranges.mono_share)
@@ -208,13 +212,12 @@ def draw_script(
     n_tracks = int(generator.choice(ranges.max_overlap))
     if generator.random() < ranges.empty_share:
         n_tracks = 0
-    others = [label for label in bank.labels if label not in labels]
     emissions: list[Emission] = []
     for _ in range(n_tracks):
         clock = float(generator.uniform(-2.0, 1.5))
         while clock < duration_s - 0.2:
-            extra = others and generator.random() < ranges.extra_share
-            pool = others if extra else list(labels)
+            is_extra = bool(others) and generator.random() < ranges.extra_share
+            pool = others if is_extra else wanted
             label = pool[int(generator.integers(len(pool)))]
             sound, attribution = bank.draw(label, generator, ranges.event_s)
             if ranges.augment:

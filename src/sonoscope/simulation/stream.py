@@ -62,9 +62,11 @@ class SceneStream:
     ranges
         What scenes are drawn from.
     bank
-        Dry sounds; labels beyond `labels` sound in `extra_share` of the events, without truth.
+        Dry sounds of every label.
     labels
-        What the truth speaks of.
+        What is to be told apart.
+    extra_labels
+        What sounds beside, in `extra_share` of the events; in the truth it comes after `labels`.
     seed
         Which stream.
     formats
@@ -78,11 +80,13 @@ class SceneStream:
         labels: Sequence[str],
         seed: int,
         formats: Sequence[ChannelFormat] = ("foa", "tetra"),
+        extra_labels: Sequence[str] = (),
     ) -> None:
-        missing = [label for label in labels if label not in bank.labels]
+        missing = [label for label in (*labels, *extra_labels) if label not in bank.labels]
         if missing:
             raise SettingError(f"every label must have sounds, but {missing} have none")
         self.ranges, self.labels, self.seed = ranges, tuple(labels), seed
+        self.extra_labels = tuple(extra_labels)
         self.formats = tuple(formats)
         self.grid = FrameGrid(ranges.rate_hz, whole_samples(LABEL_STEP_S, ranges.rate_hz))
         self._bank = bank
@@ -93,7 +97,9 @@ class SceneStream:
         if channel_format not in self._listeners:
             self._listeners[channel_format] = listener_for(channel_format, self.ranges.rate_hz)
         generator = np.random.Generator(np.random.Philox(key=[self.seed, number]))
-        script = draw_script(self.ranges, self._bank, self.labels, duration_s, generator)
+        script = draw_script(
+            self.ranges, self._bank, (self.labels, self.extra_labels), duration_s, generator
+        )
         return render(script, self._listeners[channel_format], generator)
 
     def batch(self, step: int, size: int, window_s: float) -> Batch:
@@ -108,8 +114,8 @@ class SceneStream:
         for i in range(size):
             scene = self.scene(step * size + i, self.formats[i // share], window_s)
             n_frames = self.grid.count(scene.recording.samples.shape[-1])
-            wanted = [event for event in scene.events if event.label in self.labels]
-            here, towards = encode(wanted, self.labels, self.grid, n_frames)
+            labels = self.labels + self.extra_labels
+            here, towards = encode(scene.events, labels, self.grid, n_frames)
             sounds.append(torch.from_numpy(scene.recording.samples))
             active.append(torch.from_numpy(here.astype(np.float32)))
             direction.append(torch.from_numpy(towards))

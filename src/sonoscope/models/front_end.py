@@ -1,0 +1,136 @@
+"""From raw sound to level and direction per mel band: the first layer of the shipped detectors.
+
+The spectrum is a matrix product with a windowed Fourier matrix, so that what is trained is what is
+exported. Frames are centred on the label frames: frame i looks at `window` samples around the
+middle of samples i·hop to (i+1)·hop. Energy and intensity are `signal.intensity`'s quadratic forms,
+summed over mel bands *before* the division, so that loud bins speak louder. FOA and tetrahedron
+give the same four channels: one network can listen with either.
+"""
+
+from typing import Annotated
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sonoscope.core.array import TETRAHEDRON
+from sonoscope.core.audio import ChannelFormat
+from sonoscope.core.errors import SettingError
+from sonoscope.core.recipe import STRICT
+from sonoscope.signal.intensity import PAIRS, array_forms, foa_forms
+from sonoscope.signal.mel import mel_matrix
+
+QUIET = 1e-10
+"""Energy below which a band counts as silent: -100 dB."""
+
+
+@dataclass(config=STRICT)
+class FrontEndSettings:
+    """Analysis of the sound.
+
+    Attributes
+    ----------
+    rate_hz
+        Sampling rate.
+    window, hop
+        Samples in a frame, and from one to the next.
+    n_mels
+        Mel bands from 0 Hz to half the rate.
+    """
+
+    rate_hz: Annotated[int, Field(ge=8_000)] = 16_000
+    window: Annotated[int, Field(ge=16)] = 640
+    hop: Annotated[int, Field(ge=8)] = 320
+    n_mels: Annotated[int, Field(ge=8)] = 64
+
+
+class BandIntensity(nn.Module):
+    """Level (dB), and intensity over energy, in mel bands.
+
+    Shape: (batch, 4, sample) to (batch, 4, frame, mel) with frame = sample // hop; channel 0 is the
+    level, 1 to 3 are x, y and z between -1 and 1.
+    """
+
+    def __init__(self, channel_format: ChannelFormat, settings: FrontEndSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.exporting = False
+        n_fft = settings.window
+        frequency = np.fft.rfftfreq(n_fft, 1 / settings.rate_hz)
+        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
+        time = np.arange(n_fft)[:, None] / settings.rate_hz
+        turn = window[:, None] * np.exp(-2j * np.pi * time * frequency)
+        if channel_format == "foa":
+            forms = np.broadcast_to(foa_forms(), (len(frequency), 4, 16))
+        elif channel_format == "tetra":
+            forms = array_forms(TETRAHEDRON, frequency)
+        else:
+            raise SettingError(
+                f'channel format must be "foa" or "tetra", but {channel_format} was given'
+            )
+        self.is_foa = channel_format == "foa"
+        self._keep("window", window)
+        self._keep("fourier", np.concatenate([turn.real, turn.imag], axis=1))
+        self._keep("forms", np.moveaxis(forms, 0, -1))
+        self._keep("mel", mel_matrix(settings.rate_hz, n_fft, settings.n_mels))
+
+    window: Tensor
+    fourier: Tensor
+    forms: Tensor
+    mel: Tensor
+
+    def _keep(self, name: str, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
+        """Move with the network, but take no place in its checkpoints."""
+        buffer = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+        self.register_buffer(name, buffer, persistent=False)
+
+    def forward(self, sound: Float[Tensor, "batch 4 sample"]) -> Float[Tensor, "batch 4 frame mel"]:
+        """Analyse a sound."""
+        real, imag = self.spectrum(sound)
+        energy, flow = self._foa(real, imag) if self.is_foa else self._fitted(real, imag)
+        banded = (energy @ self.mel).clamp_min(0)
+        level = 10 * torch.log10(banded.clamp_min(QUIET))
+        way = (flow @ self.mel) / (banded + QUIET)[:, None]
+        return torch.cat([level[:, None], way.clamp(-1, 1)], dim=1)
+
+    def spectrum(
+        self, sound: Float[Tensor, "batch 4 sample"]
+    ) -> tuple[Float[Tensor, "batch 4 frame bin"], Float[Tensor, "batch 4 frame bin"]]:
+        """Give real and imaginary parts of the short-time spectrum.
+
+        The fast transform and the matrix product agree to 1e-5; the first is five times faster to
+        train with, the second is what an ONNX file can hold.
+        """
+        window, hop = self.settings.window, self.settings.hop
+        around = (window - hop) // 2
+        frames = functional.pad(sound, (around, window - hop - around)).unfold(-1, window, hop)
+        if self.exporting:
+            real, imag = (frames @ self.fourier).chunk(2, dim=-1)
+            return real, imag
+        turned = torch.view_as_real(torch.fft.rfft(frames * self.window))
+        return turned[..., 0], turned[..., 1]
+
+    def _foa(self, real: Tensor, imag: Tensor) -> tuple[Tensor, Tensor]:
+        """Spell the forms out; a mono recording is W alone and its level that of a wave."""
+        power = real**2 + imag**2
+        omni, dipoles = power[:, 0], power[:, 1] + power[:, 2] + power[:, 3]
+        flow = [real[:, 0] * real[:, i] + imag[:, 0] * imag[:, i] for i in (3, 1, 2)]
+        return torch.maximum((omni + dipoles) / 2, omni), torch.stack(flow, dim=1)
+
+    def _fitted(self, real: Tensor, imag: Tensor) -> tuple[Tensor, Tensor]:
+        """Sum sixteen products with weights of their own in every bin."""
+        re, im = real.unbind(dim=1), imag.unbind(dim=1)
+        products = [re[i] * re[i] + im[i] * im[i] for i in range(4)]
+        products += [re[i] * re[j] + im[i] * im[j] for i, j in PAIRS]
+        products += [im[i] * re[j] - re[i] * im[j] for i, j in PAIRS]
+        sums = []
+        for form in self.forms:
+            total = products[0] * form[0]
+            for product, weight in zip(products[1:], form[1:], strict=True):
+                total = torch.addcmul(total, product, weight)
+            sums.append(total)
+        return sums[0], torch.stack(sums[1:], dim=1)

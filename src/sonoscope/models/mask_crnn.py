@@ -1,0 +1,162 @@
+"""The network of the shipped detectors: names sounds with a CRNN, points with masks over intensity.
+
+Directions are not regressed from features. For every label the network says which mel bands at
+which moments to trust, and the direction is the sum of the measured intensity vectors under that
+mask: what has to be learnt is attention, and the physics stays measured. A small learnt correction
+is added for what reverberation does to intensity.
+
+    level, intensity ──► convolutions ──► BiGRU ──► activity of each label
+          │                   └──── masks ◄──┘
+          └──► pooled intensity ──►  ⊗  ──► sum over bands, then over half a second ──► direction
+
+Reference: the CRNN of Lan et al. 2022 (EURASIP JASMP 2022:29) with time-frequency masks over
+intensity as in direction estimation from masked intensity vectors.
+"""
+
+from typing import Annotated
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sonoscope.core.recipe import STRICT
+from sonoscope.models.output import Output
+
+
+@dataclass(config=STRICT)
+class MaskCrnnSettings:
+    """One dial for size, and what the field calls regularisation.
+
+    Attributes
+    ----------
+    width
+        Filters of the first stage; later stages and the recurrent layer follow from it.
+    dropout
+        Before the recurrent layer and the heads.
+    band_dropout
+        Share of training scenes in which a stretch of mel bands and one of frames are blanked.
+    smoothing_frames
+        Pooled frames (40 ms) over which vectors are summed.
+    """
+
+    width: Annotated[int, Field(ge=4)] = 32
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    band_dropout: Annotated[float, Field(ge=0, le=1)] = 0.5
+    smoothing_frames: Annotated[int, Field(ge=1)] = 13
+
+
+_TIME_POOL = 2
+_MASK_BANDS = 16
+
+
+class MaskCrnn(nn.Module):
+    """See the module's text.
+
+    Shape: features (batch, 4, frame, mel) to Output with as many frames; frames must be even.
+    """
+
+    def __init__(self, settings: MaskCrnnSettings, n_mels: int, n_labels: int) -> None:
+        super().__init__()
+        self.settings = settings
+        self.n_labels = n_labels
+        w = settings.width
+        self.level_norm = nn.BatchNorm1d(n_mels)
+        self.stem = nn.Sequential(_conv(4, w), nn.MaxPool2d((_TIME_POOL, 2)), _conv(w, w))
+        self.middle = nn.Sequential(_conv(w, 2 * w), _conv(2 * w, 2 * w))
+        self.upper = nn.Sequential(
+            _conv(2 * w, 4 * w),
+            _conv(4 * w, 4 * w),
+            nn.MaxPool2d((1, 2)),
+            _conv(4 * w, 4 * w),
+            _conv(4 * w, 4 * w),
+            nn.MaxPool2d((1, 2)),
+        )
+        size = 4 * w
+        self.squeeze = nn.Linear(4 * w * (n_mels // 16), 2 * size)
+        self.recurrent = nn.GRU(2 * size, size, batch_first=True, bidirectional=True)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.activity = nn.Sequential(
+            nn.Linear(4 * size, size), nn.ReLU(), nn.Linear(size, n_labels)
+        )
+        self.local_mask = nn.Conv2d(2 * w, n_labels, 1)
+        self.global_mask = nn.Linear(2 * size, n_labels * _MASK_BANDS)
+        self.correction = nn.Linear(2 * size, 3 * n_labels)
+        nn.init.zeros_(self.correction.weight)
+        nn.init.zeros_(self.correction.bias)
+        kernel = torch.hann_window(settings.smoothing_frames + 2, periodic=False)[1:-1]
+        self.register_buffer("kernel", (kernel / kernel.sum())[None, None], persistent=False)
+
+    kernel: Tensor
+
+    def forward(self, features: Float[Tensor, "batch 4 frame mel"]) -> Output:
+        """Listen."""
+        level = self.level_norm(features[:, 0].transpose(1, 2)).transpose(1, 2)
+        seen = torch.cat([level[:, None], features[:, 1:]], dim=1)
+        if self.training:
+            seen = _blank(seen, self.settings.band_dropout)
+        coarse = functional.max_pool2d(self.middle(self.stem(seen)), (1, 2))
+        top = self.upper(coarse).transpose(1, 2).flatten(2)
+        top = self.dropout(torch.relu(self.squeeze(top)))
+        state, _ = self.recurrent(top)
+        state = self.dropout(state)
+        logits = self.activity(torch.cat([state, top], dim=-1))
+        vectors = self._point(features, coarse, state, logits)
+        return Output(_repeat(logits), _repeat(vectors))
+
+    def _point(
+        self,
+        features: Float[Tensor, "batch 4 frame mel"],
+        coarse: Float[Tensor, "batch channel step band"],
+        state: Float[Tensor, "batch step state"],
+        logits: Float[Tensor, "batch step label"],
+    ) -> Float[Tensor, "batch step label 3"]:
+        intensity = functional.avg_pool2d(
+            features[:, 1:], (_TIME_POOL, features.shape[-1] // _MASK_BANDS)
+        )
+        wide = self.global_mask(state).reshape(*state.shape[:2], self.n_labels, _MASK_BANDS)
+        mask = torch.sigmoid(self.local_mask(coarse).permute(0, 2, 1, 3) + wide)
+        masked = mask.float() @ intensity.permute(0, 2, 3, 1).float() / _MASK_BANDS
+        bent = masked + 0.1 * torch.tanh(self.correction(state).float()).reshape(masked.shape)
+        sounding = torch.sigmoid(logits.detach().float())[..., None] + 1e-3
+        return self._smooth(bent * sounding)
+
+    def _smooth(
+        self, vectors: Float[Tensor, "batch step label 3"]
+    ) -> Float[Tensor, "batch step label 3"]:
+        batch, steps = vectors.shape[:2]
+        rows = vectors.flatten(2).transpose(1, 2).reshape(-1, 1, steps)
+        smooth = functional.conv1d(rows, self.kernel, padding="same")
+        return smooth.reshape(batch, -1, steps).transpose(1, 2).reshape(vectors.shape)
+
+
+def _conv(n_inputs: int, n_outputs: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(n_inputs, n_outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(n_outputs),
+        nn.ReLU(),
+    )
+
+
+def _repeat(pooled: Tensor) -> Tensor:
+    return pooled.repeat_interleave(_TIME_POOL, dim=1)
+
+
+def _blank(
+    seen: Float[Tensor, "batch 4 frame mel"], share: float
+) -> Float[Tensor, "batch 4 frame mel"]:
+    """Blank bands and frames of some scenes (SpecAugment), and the directions of some bands."""
+    batch, _, frames, mels = seen.shape
+
+    def stretch(size: int, longest: int) -> Tensor:
+        start = torch.rand(batch, 1) * size
+        length = torch.rand(batch, 1) * longest * (torch.rand(batch, 1) < share)
+        place = torch.arange(size)
+        return ((place >= start) & (place < start + length)).to(seen.device)
+
+    hidden = stretch(mels, mels // 6)[:, None, None, :] | stretch(frames, 20)[:, None, :, None]
+    blind = stretch(mels, mels // 3)[:, None, None, :]
+    level, way = seen[:, :1].masked_fill(hidden, 0.0), seen[:, 1:]
+    return torch.cat([level, way.masked_fill(hidden | blind, 0.0)], dim=1)
