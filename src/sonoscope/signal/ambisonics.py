@@ -3,10 +3,12 @@
 Inside the house FOA is ACN order with SN3D scale: W, Y, Z, X, where a plane wave s(t) from the unit
 vector u gives s, u_y s, u_z s, u_x s. FuMa is W/√2, X, Y, Z; N3D has Y, Z, X times √3.
 
-An array is encoded by FIR filters that fit the four patterns over the whole sphere by regularised
-least squares, E = Y Hᴴ (H Hᴴ + λI)⁻¹ (eq. 1); above the array's spatial aliasing limit this is the
-best fit there is, and a poor one. Correlation of the direction patterns with the ideal: em32 0.99
-at 8 kHz and 0.77 at 10 kHz, tetrahedron of 4.2 cm 0.98 at 1 kHz and 0.85 at 2 kHz.
+An array is encoded by FIR filters that fit the four patterns by regularised least squares,
+E = Y Hᴴ (H Hᴴ + λI)⁻¹ (eq. 1), over all directions at once: for an array in theory both products
+are integrals over the sphere with a closed form, for a measured one sums. Above the array's spatial
+aliasing limit this is the best fit there is, and a poor one. Correlation of the direction patterns
+with the ideal: em32 0.99 at 8 kHz and 0.77 at 10 kHz, tetrahedron of 4.2 cm 0.98 at 1 kHz and 0.85
+at 2 kHz.
 
 Reference: S. Moreau, J. Daniel, S. Bertet, "3D sound field recording with higher order Ambisonics",
 AES 120th Convention, 2006.
@@ -19,17 +21,17 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 import scipy.signal
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Num
 from numpy import ndarray
+from scipy.special import spherical_jn
 
+from sonoscope.core.air import SPEED_OF_SOUND_M_S
 from sonoscope.core.array import MicArray
 from sonoscope.core.audio import ChannelFormat
-from sonoscope.core.direction import sphere_grid
 from sonoscope.core.errors import InputError, SettingError
-from sonoscope.signal.sphere import array_response
+from sonoscope.signal.sphere import diffuse_covariance, modes
 
-_N_DIRECTIONS = 900
-_RESPONSES_AT_ONCE = 1 << 22  # complex numbers: 64 MB
+_COVARIANCES_AT_ONCE = 1 << 22  # 32 MB
 _GUESS_BAND_HZ = (100, 500)
 
 
@@ -116,7 +118,7 @@ def guess_format(samples: Float[ndarray, "channel sample"], rate_hz: int = 24_00
     return "tetra" if likeness > 0.75 and not leads else "foa"
 
 
-Memory = tuple[Float[ndarray, "capsule past"], int]
+Memory = tuple[Float[ndarray, "input past"], int]
 """What an encoder remembers between chunks: the newest input, and how much start is still cut."""
 
 
@@ -229,11 +231,9 @@ def array_encoder(
     """
     n_taps = n_taps or 1 << int(np.ceil(np.log2(0.04 * rate_hz)))
     frequency_hz = np.fft.rfftfreq(2 * n_taps, 1 / rate_hz)
-    directions = sphere_grid(_N_DIRECTIONS)
-    step = max(1, _RESPONSES_AT_ONCE // (_N_DIRECTIONS * array.n_capsules))
-    weights = np.full(_N_DIRECTIONS, 1 / _N_DIRECTIONS)
+    step = max(1, _COVARIANCES_AT_ONCE // array.n_capsules**2)
     parts = [
-        encoding_matrix(array_response(array, directions, few), directions, weights, noise_gain_db)
+        _ridge_fit(_patterns_heard(array, few), diffuse_covariance(array, few), noise_gain_db)
         for few in np.split(frequency_hz, range(step, len(frequency_hz), step))
     ]
     return Encoder(_impulse_responses(np.concatenate(parts), n_taps), rate_hz)
@@ -267,27 +267,47 @@ def measured_encoder(
             f"measured responses must have an odd number of frequencies, from 0 to half the rate, "
             f"but {response.shape[0]} was given"
         )
-    weights = np.ones(len(directions)) if weights is None else weights
-    matrix = encoding_matrix(response, directions, weights / weights.sum(), noise_gain_db)
+    part = np.ones(len(directions)) if weights is None else weights
+    weighted = (response * (part / part.sum())).conj().swapaxes(1, 2)
+    fit = foa_gains(directions).T @ weighted
+    matrix = _ridge_fit(fit, response @ weighted, noise_gain_db)
     return Encoder(_impulse_responses(matrix, response.shape[0] - 1), rate_hz)
 
 
-def encoding_matrix(
-    response: Complex[ndarray, "frequency capsule direction"],
-    directions: Float[ndarray, "direction 3"],
-    weights: Float[ndarray, " direction"],
+def _patterns_heard(
+    array: MicArray, frequency_hz: Float[ndarray, " frequency"]
+) -> Complex[ndarray, "frequency 4 capsule"]:
+    """Give Y Hᴴ, averaged over the whole sphere.
+
+    H = Σ (2n+1) b_n P_n(cos γ), and the mean of u P_1(u·v) over all u is v / 3: of each pattern
+    only its own order is left.
+    """
+    if array.baffle == "rigid":
+        strength = modes(1, frequency_hz, array.radius_m)[:, :, None]
+        zeroth, first = np.broadcast_to(strength, (2, len(frequency_hz), array.n_capsules))
+        towards = array.directions
+    else:
+        radius = np.linalg.norm(array.positions, axis=1)
+        x = 2 * np.pi * frequency_hz[:, None] * radius / SPEED_OF_SOUND_M_S
+        zeroth, first = spherical_jn(0, x) + 0j, 1j * spherical_jn(1, x)
+        towards = array.positions / np.maximum(radius, 1e-12)[:, None]
+    gains = foa_gains(towards).T  # rows W, Y, Z, X at the capsules
+    return np.concatenate([zeroth[:, None], first[:, None] * gains[1:]], axis=1).conj()
+
+
+def _ridge_fit(
+    fit: Complex[ndarray, "frequency 4 capsule"],
+    power: Num[ndarray, "frequency capsule capsule"],
     noise_gain_db: float,
 ) -> Complex[ndarray, "frequency 4 capsule"]:
-    """Fit the patterns of FOA at each frequency (eq. 1).
+    """Solve eq. 1, given Y Hᴴ and H Hᴴ as means over the sphere.
 
     With singular values σ of H, a direction channel's noise gain is Σ y² σ² / (σ² + λ)² <=
     (1/3) / 4λ, because its pattern's mean square is 1/3: λ = 1 / (12 G) bounds it by G.
     """
-    ridge = 1 / (12 * 10 ** (noise_gain_db / 10))
-    weighted = (response * weights).conj().swapaxes(1, 2)
-    power = response @ weighted + ridge * np.eye(response.shape[1])
-    fit = foa_gains(directions).T @ weighted
-    return np.asarray(np.linalg.solve(power.swapaxes(1, 2), fit.swapaxes(1, 2)).swapaxes(1, 2))
+    ridge = np.eye(power.shape[1]) / (12 * 10 ** (noise_gain_db / 10))
+    turned = np.linalg.solve((power + ridge).swapaxes(1, 2), fit.swapaxes(1, 2))
+    return np.asarray(turned.swapaxes(1, 2))
 
 
 def _impulse_responses(
