@@ -1,0 +1,85 @@
+"""The events as a table to read, sort and filter."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from sonoscope.report.clock import clock
+from sonoscope.report.directions import degrees
+from sonoscope.report.markup import element, number, text
+from sonoscope.report.palette import Look
+from sonoscope.report.timeline import Track, swatch
+
+_COLUMNS = {
+    "label": "Label",
+    "onset": "Onset",
+    "offset": "Offset",
+    "length": "Length (s)",
+    "azimuth": "Azimuth",
+    "elevation": "Elevation",
+    "spread": "Spread",
+    "score": "Score",
+}
+_NOTHING = element("td", "–", class_="none")
+
+
+def event_table(
+    tracks: Sequence[Track], looks: Mapping[str, Look], duration_s: float, *, name: str
+) -> str:
+    """Write one row an event, in the order given; a direction that is not known is a dash."""
+    with_spread = any(t.way is not None and t.event.spread is not None for t in tracks)
+    columns = {key: words for key, words in _COLUMNS.items() if with_spread or key != "spread"}
+    head = "".join(
+        element(
+            "th",
+            element("button", words, type="button"),
+            data_key=key,
+            scope="col",
+            class_="word" if key == "label" else None,
+        )
+        for key, words in columns.items()
+    )
+    rows = "".join(
+        _row(i, track, looks[track.event.label], duration_s, with_spread=with_spread)
+        for i, track in enumerate(tracks)
+    )
+    return element(
+        "div",
+        element("table", element("thead", element("tr", head)) + element("tbody", rows), id=name),
+        class_="table-frame",
+    )
+
+
+def _row(index: int, track: Track, look: Look, duration_s: float, *, with_spread: bool) -> str:
+    event = track.event
+    cells = [
+        f'<td class="word">{swatch(look)}{text(event.label)}</td>',
+        f"<td>{clock(event.onset_s, duration_s, 2)}</td>",
+        f"<td>{clock(event.offset_s, duration_s, 2)}</td>",
+        f"<td>{event.duration_s:.2f}</td>",
+        *_direction(track),
+    ]
+    if with_spread:
+        spread = event.spread
+        cells.append(
+            _NOTHING if spread is None else f"<td>±{number(float(np.rad2deg(spread)), 0)}°</td>"
+        )
+    cells.append(f"<td>{event.score:.2f}</td>")
+    return f'<tr class="{look.classes}" data-i="{index}">{"".join(cells)}</tr>'
+
+
+def _direction(track: Track) -> tuple[str, str]:
+    if track.way is None:
+        return _NOTHING, _NOTHING
+    azimuth, elevation = track.way.mean_deg
+    if track.way.moves:
+        (_, from_azimuth, from_elevation), (_, to_azimuth, to_elevation) = (
+            track.way.first,
+            track.way.last,
+        )
+        return (
+            f"<td>{degrees(from_azimuth)} → {degrees(to_azimuth)}</td>",
+            f"<td>{degrees(from_elevation)} → {degrees(to_elevation)}</td>",
+        )
+    arrow = f'<i class="arrow" style="transform:rotate({number(-azimuth, 0)}deg)">↑</i>'
+    return f"<td>{degrees(azimuth)}{arrow}</td>", f"<td>{degrees(elevation)}</td>"
