@@ -61,6 +61,11 @@ OFFICIAL_FRAMES = 3000
 MAX_DURATION_S = 100_000
 """Longer than a day, a table is taken for a mistake: a frame number in the place of a second."""
 
+_CELLS = np.full((37, 10, 3), np.nan)  # the last column and the last row: direction unknown
+_CELLS[:36, :9] = unit_vector(
+    np.deg2rad(np.arange(-180, 180, 10))[:, None], np.deg2rad(np.arange(-40, 50, 10))
+)
+
 EPS = float(np.finfo(np.float64).eps)
 
 Mode = Literal["official", "strict"]
@@ -323,11 +328,16 @@ def _on_grid(
     kept = frame < OFFICIAL_FRAMES
     # an angle that was whole degrees in a file has to be so again before it is floored
     azimuth, elevation = (np.rad2deg(x[kept]).round(6) for x in (azimuth, elevation))
-    azimuth = np.floor(azimuth.clip(-180, 170) / 10) * 10
-    elevation = np.floor(elevation.clip(-40, 40) / 10) * 10
-    cells = np.unique(np.stack([frame[kept], label[kept], azimuth, elevation]), axis=1)
-    vector = unit_vector(np.deg2rad(cells[2]), np.deg2rad(cells[3]))
-    return _Sources(cells[0].astype(int), cells[1].astype(int), vector)
+    column = np.nan_to_num(azimuth.clip(-180, 170) // 10 + 18, nan=36).astype(int)
+    row = np.nan_to_num(elevation.clip(-40, 40) // 10 + 4, nan=9).astype(int)
+    n_labels = int(label.max(initial=0)) + 1
+    keys = np.unique(
+        np.ravel_multi_index(
+            (frame[kept], label[kept], column, row), (OFFICIAL_FRAMES, n_labels, 37, 10)
+        )
+    )
+    frame, label, column, row = np.unravel_index(keys, (OFFICIAL_FRAMES, n_labels, 37, 10))
+    return _Sources(frame, label, _CELLS[column, row])
 
 
 def _compare(true: _Sources, heard: _Sources, n_frames: int, mode: Mode) -> Counts:
@@ -377,7 +387,7 @@ def _tally(true: Int[ndarray, " one"], heard: Int[ndarray, " other"], n_labels: 
 
 def _pointing(sources: _Sources) -> _Sources:
     """Keep what has a direction."""
-    kept = ~np.isnan(sources.vector).any(axis=1)
+    kept = np.isfinite(sources.vector).all(axis=1)
     return _Sources(sources.frame[kept], sources.label[kept], sources.vector[kept])
 
 
@@ -394,8 +404,11 @@ def _pair(
     starts = [np.cumsum(n) - n for n in (n_true, n_heard)]
     busy = np.flatnonzero((n_true > 0) & (n_heard > 0))
     angle_sum, n_pairs = 0.0, 0
-    for rows, columns in np.unique(np.stack([n_true[busy], n_heard[busy]]), axis=1).T.tolist():
-        frames = busy[(n_true[busy] == rows) & (n_heard[busy] == columns)]
+    widest = int(n_heard.max(initial=0)) + 1
+    sizes = n_true[busy] * widest + n_heard[busy]
+    for size in np.unique(sizes).tolist():
+        rows, columns = divmod(size, widest)
+        frames = busy[sizes == size]
         one = true.vector[starts[0][frames, None] + np.arange(rows)]
         other = heard.vector[starts[1][frames, None] + np.arange(columns)]
         angle_sum += float(least_cost(angle_between(one[:, :, None], other[:, None, :])).sum())
