@@ -97,6 +97,11 @@ def test_stretches_do_not_depend_on_level_or_sign() -> None:
     assert active_segments(-1e-3 * sound, RATE) == active_segments(sound, RATE)
 
 
+def test_power_is_never_below_zero() -> None:
+    sound = np.concatenate([1e3 * burst(1.0), 1e-7 * burst(1.0), np.zeros(RATE)])
+    assert frame_power(sound, RATE).min() >= 0
+
+
 def test_silence_has_no_stretches_and_keeps_its_level() -> None:
     assert active_segments(np.zeros(RATE), RATE) == []
     assert active_segments(np.zeros(0), RATE) == []

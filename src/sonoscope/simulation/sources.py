@@ -14,7 +14,7 @@ R. Bristow-Johnson, "Cookbook formulae for audio EQ biquad filter coefficients",
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import soxr  # type: ignore[import-untyped]
@@ -25,6 +25,7 @@ from scipy.signal import sosfilt
 
 from sonoscope.core.audio import read
 from sonoscope.core.errors import InputError, SettingError
+from sonoscope.simulation.stimuli import STIMULI
 
 ACTIVE_RMS = 0.1  # of every event, over its active frames
 FRAME_S = 0.01
@@ -45,6 +46,8 @@ SHORTEST_CUT_S = 1.0
 FADE_S = 0.01
 WORDS = (2, 6)
 PAUSE_S = (0.05, 0.2)
+
+MODELLED = "modelled"  # the attribution of what nobody recorded
 
 SPEED = (0.85, 1.18)
 TILT_DB = 6.0
@@ -118,6 +121,7 @@ def assert_disjoint(train: Iterable[Clip], test: Iterable[Clip]) -> None:
             )
 
 
+@runtime_checkable
 class SoundBank(Protocol):
     """Whatever can be asked for an event of a label."""
 
@@ -231,6 +235,82 @@ class ClipBank:
         return samples, stretches
 
 
+class ModelledBank:
+    """Events made from the physics of their sources (simulation.stimuli), needing no data."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Which labels can be drawn, in alphabetical order."""
+        return tuple(sorted(STIMULI))
+
+    def draw(
+        self, label: str, generator: np.random.Generator, max_s: float
+    ) -> tuple[Float[ndarray, " sample"], str]:
+        """Give one new event of at most `max_s` seconds, and that it was modelled.
+
+        Raises
+        ------
+        SettingError
+            For a label that has no model.
+        """
+        if label not in STIMULI:
+            raise SettingError(
+                f"label must be one of {', '.join(self.labels)}, but {label} was given"
+            )
+        sound = STIMULI[label](generator, self._rate_hz)
+        stretches = active_segments(sound, self._rate_hz, bridged_gap_s=np.inf)
+        event = _cut(sound, stretches, self._rate_hz, generator, max_s)
+        return normalised(_faded(event, self._rate_hz), self._rate_hz), MODELLED
+
+
+class MixedBank:
+    """Events of recordings, and now and then of models.
+
+    Parameters
+    ----------
+    recorded, modelled
+        Where both know a label, the second is asked with probability `modelled_share`; where one
+        knows it, that one.
+    modelled_share
+        From 0 to 1.
+
+    Raises
+    ------
+    SettingError
+        For a share beyond these.
+    """
+
+    def __init__(self, recorded: SoundBank, modelled: SoundBank, modelled_share: float) -> None:
+        if not 0 <= modelled_share <= 1:
+            raise SettingError(
+                f"modelled_share must be from 0 to 1, but {modelled_share} was given"
+            )
+        self._recorded, self._modelled, self._share = recorded, modelled, modelled_share
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Which labels can be drawn, in alphabetical order."""
+        return tuple(sorted({*self._recorded.labels, *self._modelled.labels}))
+
+    def draw(
+        self, label: str, generator: np.random.Generator, max_s: float
+    ) -> tuple[Float[ndarray, " sample"], str]:
+        """Give one event of at most `max_s` seconds, and where it came from.
+
+        Raises
+        ------
+        SettingError
+            For a label that neither knows.
+        """
+        is_modelled = label in self._modelled.labels and (
+            label not in self._recorded.labels or generator.random() < self._share
+        )
+        return (self._modelled if is_modelled else self._recorded).draw(label, generator, max_s)
+
+
 def active_segments(
     samples: Float[ndarray, " sample"], rate_hz: int, *, bridged_gap_s: float = BRIDGED_GAP_S
 ) -> list[tuple[int, int]]:
@@ -275,7 +355,10 @@ def frame_power(samples: Float[ndarray, " sample"], rate_hz: int) -> Float[ndarr
     padded = np.zeros(n_frames * frame)
     padded[: len(samples)] = samples
     squares = np.mean(padded.reshape(n_frames, frame) ** 2, axis=1)
-    return np.asarray(uniform_filter1d(squares, size=3, mode="nearest") if n_frames else squares)
+    if not n_frames:
+        return np.zeros(0)
+    # the filter's running sum can end a rounding error below zero
+    return np.asarray(np.maximum(uniform_filter1d(squares, size=3, mode="nearest"), 0))
 
 
 def normalised(sound: Float[ndarray, " sample"], rate_hz: int) -> Float[ndarray, " sample"]:
