@@ -157,7 +157,7 @@ class PaperFeatures(nn.Module):
     ) -> Float[Tensor, "batch map frame mel"]:
         """Give the maps in their own units: log-mel in dB, intensity and GCC-PHAT without."""
         real, imaginary = self.spectrum(sound)
-        log_mel = _log_mel(real**2 + imaginary**2, self.mel, self.settings.top_db)
+        log_mel = _log_mel(real.square() + imaginary.square(), self.mel, self.settings.top_db)
         match self.settings.channel_format:
             case "foa":
                 flow = _intensity(real, imaginary, self.settings.intensity_norm)
@@ -347,9 +347,9 @@ def _intensity(
     flow: Tensor = real[:, :1] * real[:, _XYZ] + imaginary[:, :1] * imaginary[:, _XYZ]
     match norm:
         case "length":
-            size: Tensor = torch.linalg.vector_norm(flow, dim=1, keepdim=True)
+            size = flow.square().sum(dim=1, keepdim=True).clamp_min(SILENCE).sqrt()
         case "energy":
-            power = real**2 + imaginary**2
+            power = real.square() + imaginary.square()
             size = power[:, :1] + power[:, 1:].mean(dim=1, keepdim=True)
         case _:
             assert_never(norm)
@@ -361,12 +361,13 @@ def _gcc_phat(
     imaginary: Float[Tensor, "batch capsule=4 frame bin"],
     lags: Float[Tensor, "twice_bin lag"],
 ) -> Float[Tensor, "batch pair=6 frame lag"]:
-    power = real**2 + imaginary**2
+    power = real.square() + imaginary.square()
     scale = torch.where(power > SILENCE, power.clamp_min(SILENCE).rsqrt(), 0.0)
     real, imaginary = real * scale, imaginary * scale
     m, n = [pair[0] for pair in PAIRS], [pair[1] for pair in PAIRS]
     # A bin in which one of the two is silent has the phase 0, as angle(0) has.
-    silent = ((scale[:, m] == 0.0) | (scale[:, n] == 0.0)).to(real.dtype)
+    heard = (scale > 0.0).to(scale.dtype)
+    silent = 1.0 - heard[:, m] * heard[:, n]
     cross_real = real[:, m] * real[:, n] + imaginary[:, m] * imaginary[:, n] + silent
     cross_imaginary = real[:, m] * imaginary[:, n] - imaginary[:, m] * real[:, n]
     return torch.cat((cross_real, cross_imaginary), dim=-1) @ lags
