@@ -1,0 +1,299 @@
+"""Each job as one short function: follow a sample from file to report with a finger."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from sonoscope.core import event_table
+from sonoscope.core.array import TETRAHEDRON, MicArray
+from sonoscope.core.audio import AudioFile, ChannelFormat, check_format, probe, read_blocks
+from sonoscope.core.errors import InputError, SettingError
+from sonoscope.core.event import Event
+from sonoscope.inference.detector import Detector, Heard
+from sonoscope.inference.model_file import Card, resolve
+from sonoscope.report.page import ModelCard, Report, write_page
+from sonoscope.report.spectrogram import Spectrogram, SpectrogramColumns
+from sonoscope.signal.ambisonics import Encoder, array_encoder, guess_format, to_foa
+from sonoscope.targets.classwise import decode
+
+Format = Literal["auto"] | ChannelFormat | MicArray
+"""What a recording's channels are said to be; capsules are given by where they sit."""
+
+Block = Float[ndarray, "channel _"]
+
+_GUESS_RATE_HZ, _GUESS_S = 8_000, 30  # the guess listens below 500 Hz
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """What `analyze` found in one recording.
+
+    Attributes
+    ----------
+    file
+        The recording.
+    channel_format
+        What its channels were taken for.
+    card
+        The model that listened.
+    events
+        In order of onset.
+    files
+        What was written, by kind.
+    scores
+        Of the events against the truth (DCASE 2019, strict), where it was given.
+    warnings
+        What one must know before trusting the events.
+    """
+
+    file: AudioFile
+    channel_format: ChannelFormat
+    card: Card
+    events: tuple[Event, ...]
+    files: Mapping[str, Path]
+    scores: Mapping[str, float] | None
+    warnings: tuple[str, ...]
+
+
+def analyze(
+    path: Path,
+    out: Path,
+    *,
+    model: str | None = None,
+    channel_format: Format = "auto",
+    truth: Path | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Analysis:
+    """Detect, name and locate the sounds of one recording, and write tables and a report.
+
+    Parameters
+    ----------
+    path
+        The recording; it is read once, by blocks.
+    out
+        The folder to write into, made where there is none.
+    model
+        A shipped model's name or a model file; without it the shipped one for the format.
+    channel_format
+        "auto" guesses.
+    truth
+        A table of the true events, shown beside those found.
+    progress
+        Told how much was heard so far, 0 to 1.
+
+    Raises
+    ------
+    InputError, SettingError, CheckpointError
+        If the recording, the truth, the options or the model cannot be used.
+    """
+    file = probe(path)
+    kind, array = _told_or_guessed(file, channel_format)
+    detector = open_detector(model or ("tetra" if kind == "tetra" else "foa"))
+    card = detector.card
+    true = None if truth is None else event_table.read_events(truth, card.labels)
+    samples = _sound(file, kind, array, detector)
+    heard, picture = _listen(detector, _counted(samples, file, card.rate_hz, progress))
+    found = decode(heard.activity, heard.direction, card.labels, heard.grid, card.decoding)
+    events = tuple(_within(file.duration_s, event) for event in found)
+    analysis = Analysis(
+        file, kind, card, events, {}, _scores(true, events, file), _warnings(file, card)
+    )
+    out = _folder(out)  # only now: a recording that was refused leaves nothing behind
+    files = _write_tables(out, events, card, directed=heard.direction is not None)
+    report = _report(analysis, true, heard, picture)
+    write_page(out / "report.html", report)
+    return replace(analysis, files=files | {"report": out / "report.html"})
+
+
+def _told_or_guessed(file: AudioFile, told: Format) -> tuple[ChannelFormat, MicArray | None]:
+    """Settle what the channels are, refusing a file that does not have them."""
+    if isinstance(told, MicArray):
+        check_format(file, "array", told.n_capsules)
+        return "array", told
+    if told == "array":
+        raise SettingError("an array must be given by its geometry, but only its name was given")
+    if told != "auto":
+        check_format(file, told)
+        return told, None
+    start = next(read_blocks(file, _GUESS_RATE_HZ, _GUESS_S * _GUESS_RATE_HZ))
+    try:
+        return guess_format(start, _GUESS_RATE_HZ), None
+    except InputError as error:
+        raise InputError(f"{file.path}: {error}") from error
+
+
+def open_detector(model: str) -> Detector:
+    """Open a shipped model by name, or a model file; the last two opened are kept.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, or it cannot be used.
+    """
+    return _detector(resolve(model))
+
+
+@lru_cache(maxsize=2)
+def _detector(path: Path) -> Detector:
+    return Detector.load(path)
+
+
+@lru_cache(maxsize=2)
+def _encoder(array: MicArray, rate_hz: int) -> Encoder:
+    return array_encoder(array, rate_hz)
+
+
+def _folder(out: Path) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(
+            f"--out must be a folder to write to, but {out}: {error.strerror}"
+        ) from error
+    return out
+
+
+def _sound(
+    file: AudioFile, kind: ChannelFormat, array: MicArray | None, detector: Detector
+) -> Iterator[Block]:
+    """Read by blocks what the model takes: its rate, its channels."""
+    card = detector.card
+    if card.channel_format == "tetra" and kind != "tetra":
+        raise SettingError(
+            f"{file.path}: a recording for the model {card.name} must be of the tetrahedron, "
+            f"but {kind} was given"
+        )
+    blocks = read_blocks(file, card.rate_hz, detector.batch * detector.stride * card.hop)
+    if kind == card.channel_format or kind in ("mono", "stereo"):
+        return blocks
+    if kind in ("tetra", "array"):
+        return _encoder(array or TETRAHEDRON, card.rate_hz).stream(blocks)
+    return (to_foa(block, kind) for block in blocks)
+
+
+def _listen(detector: Detector, sound: Iterator[Block]) -> tuple[Heard, Spectrogram]:
+    """Hear and picture the same blocks; the next one is read while the network works."""
+    columns = SpectrogramColumns(detector.card.rate_hz)
+    first = 1 if detector.card.channel_format == "foa" else None  # W alone
+
+    def pictured() -> Iterator[Block]:
+        for block in sound:
+            columns.feed(block[:first])
+            yield block
+
+    return detector.listen(_ahead(pictured())), columns.finish()
+
+
+def _ahead(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Fetch the next block in a thread while this one is in use."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = reader.submit(next, blocks, None)
+            yield block
+
+
+def _counted(
+    blocks: Iterable[Block],
+    file: AudioFile,
+    rate_hz: int,
+    progress: Callable[[float], None] | None,
+) -> Iterator[Block]:
+    n_samples = 0
+    for block in blocks:
+        yield block
+        n_samples += block.shape[1]
+        if progress:
+            progress(min(1.0, n_samples / rate_hz / file.duration_s))
+
+
+def _within(duration_s: float, event: Event) -> Event:
+    """Cut what the last frame's length adds."""
+    return replace(event, offset_s=max(event.onset_s, min(event.offset_s, duration_s)))
+
+
+def _scores(
+    true: Sequence[Event] | None, events: Sequence[Event], file: AudioFile
+) -> dict[str, float] | None:
+    if true is None:
+        return None
+    from sonoscope.metrics.dcase2019 import count  # its solver takes long to load
+
+    scores = count(true, events, "strict", duration_s=file.duration_s).scores()
+    named = {"ER": scores.er, "F": scores.f, "DE": scores.de_deg, "FR": scores.fr}
+    return {name: value for name, value in named.items() if np.isfinite(value)}
+
+
+def _warnings(file: AudioFile, card: Card) -> tuple[str, ...]:
+    warnings = [] if file.warning is None else [file.warning]
+    if file.rate_hz < card.rate_hz:
+        warnings.append(
+            f"the recording ends at {file.rate_hz / 2000:g} kHz and the model listens up to "
+            f"{card.rate_hz / 2000:g} kHz: it may miss or confuse sounds"
+        )
+    return tuple(warnings)
+
+
+def _write_tables(
+    out: Path, events: Sequence[Event], card: Card, *, directed: bool
+) -> dict[str, Path]:
+    """Write the events in every form that can hold them, and remove older ones of the others."""
+    names = {
+        "events_csv": "events.csv",
+        "events_json": "events.json",
+        "audacity": "audacity.txt",
+        "raven": "raven.txt",
+        "dcase2019": "dcase2019.csv",
+        "dcase2020": "dcase2020.csv",
+    }
+    files = {kind: out / name for kind, name in names.items()}
+    event_table.write_events(files["events_csv"], events)
+    event_table.write_json(files["events_json"], events)
+    event_table.write_audacity(files["audacity"], events)
+    event_table.write_raven(files["raven"], events, high_hz=card.rate_hz / 2)
+    placed = [event for event in events if event.path]
+    if directed:  # the DCASE forms have no place for an unknown direction
+        event_table.write_frames_2019(files["dcase2019"], placed, card.labels)
+        event_table.write_frames_2020(files["dcase2020"], placed, card.labels)
+    else:
+        for kind in ("dcase2019", "dcase2020"):
+            files.pop(kind).unlink(missing_ok=True)
+    return files
+
+
+def _report(
+    analysis: Analysis, true: Sequence[Event] | None, heard: Heard, picture: Spectrogram
+) -> Report:
+    file, card, decoding = analysis.file, analysis.card, analysis.card.decoding
+    limits = sorted(set(decoding.thresholds))
+    settings = {
+        "Recording": f"{file.n_channels} channels, {file.rate_hz} Hz, {file.duration_s:.3f} s",
+        "Heard at": f"{card.rate_hz} Hz, in frames of {1000 * card.grid.step_s:g} ms",
+        "Threshold": f"{limits[0]:g}" + (f" to {limits[-1]:g}" if len(limits) > 1 else ""),
+        "Shortest event": f"{decoding.min_duration_s:g} s",
+        "Longest pause within an event": f"{decoding.max_gap_s:g} s",
+        "Directions smoothed over": f"{decoding.smoothing_s:g} s",
+    }
+    facts = {"Learnt from": card.trained_on, "Attribution": card.attribution}
+    for name, figures in card.metrics.items():
+        facts[f"Scores on {name}"] = ", ".join(f"{key} {figures[key]:g}" for key in figures)
+    return Report(
+        title=str(file.path.name).encode("utf-8", "replace").decode(),
+        duration_s=file.duration_s,
+        channel_format=analysis.channel_format,
+        model=ModelCard(card.name, card.version, card.labels, card.licence, facts),
+        events=analysis.events,
+        truth=true,
+        settings=settings,
+        scores=analysis.scores,
+        spectrogram=picture,
+        activity=heard.activity,
+        warnings=analysis.warnings,
+    )
