@@ -392,15 +392,19 @@ def _half_sine(freq_hz: Float[ndarray, " bin"], contact_s: float) -> Complex[nda
 def _noise(
     generator: np.random.Generator, n_samples: int, rate_hz: int, low_hz: float, high_hz: float
 ) -> Float[ndarray, " sample"]:
-    """Give noise between two edges of second order, its density the same at every rate."""
-    n_fft = 1 << max(1, n_samples - 1).bit_length()
-    spectrum = np.fft.rfft(generator.standard_normal(n_fft))
-    freq_hz = np.fft.rfftfreq(n_fft, 1 / rate_hz)
-    shape = 1 / (
-        (1 + 1j * freq_hz / high_hz) ** 2 * (1 - 1j * low_hz / np.maximum(freq_hz, 1)) ** 2
-    )
-    shape[freq_hz < 1] = 0
-    return np.asarray(np.fft.irfft(spectrum * shape, n_fft)[:n_samples] * np.sqrt(rate_hz / 16_000))
+    """Give noise between two edges of second order, the same at every rate as far as it reaches.
+
+    It is drawn bin by bin from below, on a grid that depends on the length in seconds alone.
+    """
+    period_s = 1 << max(0, int(np.ceil(np.log2(n_samples / rate_hz))))
+    n_fft = period_s * rate_hz
+    pairs = generator.standard_normal((n_fft // 2 + 1, 2)) / np.sqrt(2)
+    freq_hz = np.arange(len(pairs)) / period_s
+    low = 1 - 1j * low_hz / np.maximum(freq_hz, 1 / period_s)
+    shape = 1 / ((1 + 1j * freq_hz / high_hz) ** 2 * low**2)
+    shape[0] = shape[-1] = 0
+    wave = np.fft.irfft((pairs @ np.array([1, 1j])) * shape, n_fft)[:n_samples]
+    return np.asarray(wave * n_fft / np.sqrt(16_000 * period_s))
 
 
 def _partials(
