@@ -13,9 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sonoscope.core.errors import SonoscopeError
-from sonoscope.models.crnn import CrnnSettings as NetworkSettings
 from sonoscope.models.output import Output
-from sonoscope.simulation.schedule import SceneSettings
 from sonoscope.simulation.stream import Batch
 from sonoscope.training.loop import Machine, Parts, Progress, fit
 from sonoscope.training.recipe import TrainRecipe, ValidationSettings
@@ -64,8 +62,6 @@ class TinyNetwork(nn.Module):
 RECIPE = TrainRecipe(
     name="tiny",
     labels=("noise",),
-    scene=SceneSettings(),
-    network=NetworkSettings(),
     steps=40,
     batch_size=4,
     window_s=2.0,

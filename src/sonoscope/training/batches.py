@@ -10,7 +10,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
@@ -20,6 +20,7 @@ from sonoscope.simulation.stream import Batch
 _AHEAD = 4  # batches each worker may be ahead
 
 
+@runtime_checkable
 class Stream(Protocol):
     """Whatever makes the batch of a step, always the same one."""
 
@@ -28,37 +29,28 @@ class Stream(Protocol):
         ...
 
 
-class Steps(IterableDataset[Batch]):
-    """The batches of some steps; a worker makes every n-th of them.
+def batches(
+    stream: Stream, steps: range, size: int, window_s: float, *, workers: int
+) -> Iterable[Batch]:
+    """Give the batches of some steps, in their order.
 
     Parameters
     ----------
     stream
         Makes the batches.
     steps
-        Which batches, in order.
+        Which batches.
     size, window_s
         Scenes in a batch and seconds in a scene.
+    workers
+        Processes that make them ahead; with none they are made when asked for.
     """
-
-    def __init__(self, stream: Stream, steps: range, size: int, window_s: float) -> None:
-        self.stream, self.steps, self.size, self.window_s = stream, steps, size, window_s
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Make the batches of this process."""
-        worker = get_worker_info()
-        first, every = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        for step in self.steps[first::every]:
-            yield self.stream.batch(step, self.size, self.window_s)
-
-
-def batches(steps: Steps, workers: int) -> Iterable[Batch]:
-    """Give the batches in the order of the steps; with no workers they are made when asked for."""
-    workers = min(workers, len(steps.steps))
+    wanted = _Steps(stream, steps, size, window_s)
+    workers = min(workers, len(steps))
     if workers == 0:
-        return steps
+        return wanted
     return DataLoader(
-        steps,
+        wanted,
         batch_size=None,
         num_workers=workers,
         collate_fn=_as_it_is,
@@ -66,6 +58,19 @@ def batches(steps: Steps, workers: int) -> Iterable[Batch]:
         prefetch_factor=_AHEAD,
         multiprocessing_context="spawn",  # a fork copies the locks of threads that it leaves behind
     )
+
+
+class _Steps(IterableDataset[Batch]):
+    """The batches of some steps; a worker makes every n-th of them."""
+
+    def __init__(self, stream: Stream, steps: range, size: int, window_s: float) -> None:
+        self.stream, self.steps, self.size, self.window_s = stream, steps, size, window_s
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        first, every = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for step in self.steps[first::every]:
+            yield self.stream.batch(step, self.size, self.window_s)
 
 
 @contextmanager

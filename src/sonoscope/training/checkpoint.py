@@ -24,6 +24,7 @@ from sonoscope.core.durable import write_text
 from sonoscope.core.errors import CheckpointError, InputError
 
 POINTER = "checkpoint.json"
+_ABOUT = "sonoscope.training"
 _KEPT = 2
 
 
@@ -68,9 +69,16 @@ def position(out: Path) -> Position | None:
     if not pointer.is_file():
         return None
     try:
-        return Position(**json.loads(pointer.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        return _position(pointer.read_text(encoding="utf-8"), pointer)
+    except (OSError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{pointer}: not a readable checkpoint: {error}") from error
+
+
+def _position(text: str, where: Path) -> Position:
+    try:
+        return Position(**json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"{where}: not a readable checkpoint: {error}") from error
 
 
 def write(
@@ -83,9 +91,10 @@ def write(
     """Write a checkpoint, point to it, and drop all but the last two."""
     tensors = _flat(network, average, optimizer)
     path = out / f"checkpoint-{here.step:06d}.safetensors"
-    metadata = {"step": str(here.step), "recipe": here.recipe, "data_hash": here.data_hash}
-    _write_bytes(path, save(tensors, metadata))
     pointer = asdict(here) | {"file": path.name}
+    # one entry: safetensors writes several in an order of its own, and bytes should repeat
+    about = pointer | {"elapsed_s": 0.0}
+    _write_bytes(path, save(tensors, {_ABOUT: json.dumps(about, sort_keys=True)}))
     write_text(out / POINTER, json.dumps(pointer, indent=1) + "\n")
     for old in sorted(out.glob("checkpoint-*.safetensors"))[:-_KEPT]:
         old.unlink()
@@ -129,8 +138,8 @@ def start_from(path: Path, network: nn.Module) -> None:
     _fill(network, _below(tensors, "average."), path)
 
 
-def read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Read the metadata and tensors of a checkpoint.
+def read(path: Path) -> tuple[Position, dict[str, Tensor]]:
+    """Read where a checkpoint stands, and its tensors.
 
     Raises
     ------
@@ -143,9 +152,9 @@ def read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: not a readable checkpoint: {error}") from error
-    if not {"step", "recipe"} <= metadata.keys():
+    if _ABOUT not in metadata:
         raise CheckpointError(f"{path} must be a checkpoint of a training, but it has no recipe")
-    return metadata, tensors
+    return _position(metadata[_ABOUT], path), tensors
 
 
 def clean(out: Path) -> None:

@@ -22,6 +22,8 @@ class Row:
     ----------
     step
         Steps done.
+    heard_as
+        The channel format whose scenes were scored.
     loss, sed_loss, doa_loss
         Means over the steps since the row before; the parts before weighting.
     learning_rate
@@ -37,6 +39,7 @@ class Row:
     """
 
     step: int
+    heard_as: str
     loss: float
     sed_loss: float
     doa_loss: float
@@ -68,7 +71,7 @@ def read_rows(path: Path) -> list[Row]:
     try:
         with path.open(encoding="utf-8", newline="") as lines:
             return [
-                Row(int(row["step"]), *(float(row[name]) for name in names[1:]))
+                Row(int(row["step"]), row["heard_as"], *(float(row[name]) for name in names[2:]))
                 for row in csv.DictReader(lines)
             ]
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -86,8 +89,8 @@ def write_rows(out: Path, rows: Sequence[Row]) -> None:
     write_text(out / CURVE, curve(rows))
 
 
-def _short(value: float) -> str:
-    return str(value) if isinstance(value, int) else f"{value:.6g}"
+def _short(value: int | float | str) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 _WIDTH, _HEIGHT, _MARGIN = 640, 320, 40
@@ -100,7 +103,10 @@ _LINES: tuple[tuple[str, str, Callable[[Row], float]], ...] = (
 
 
 def curve(rows: Sequence[Row]) -> str:
-    """Draw F, frame recall, error rate and direction error over the steps, as SVG."""
+    """Draw F, frame recall, error rate and direction error over the steps, as SVG.
+
+    The first channel format has full lines, a second one dashed lines.
+    """
     last = max((row.step for row in rows), default=1)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
@@ -114,14 +120,25 @@ def curve(rows: Sequence[Row]) -> str:
             f'<text x="{_MARGIN - 6}" y="{y + 4:.1f}" text-anchor="end">{tenth / 10}</text>',
         ]
     for i, (name, colour, of) in enumerate(_LINES):
-        points = [(row.step, of(row)) for row in rows if math.isfinite(of(row))]
-        line = " ".join(f"{_x(step, last):.1f},{_y(value):.1f}" for step, value in points)
-        parts += [
-            f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>',
-            f'<text x="{_MARGIN + 80 * i}" y="20" fill="{colour}">{name}</text>',
-        ]
+        parts.append(f'<text x="{_MARGIN + 80 * i}" y="20" fill="{colour}">{name}</text>')
+        for n, heard_as in enumerate(dict.fromkeys(row.heard_as for row in rows)):
+            points = [(row.step, of(row)) for row in rows if row.heard_as == heard_as]
+            line = " ".join(
+                f"{_x(step, last):.1f},{_y(value):.1f}"
+                for step, value in points
+                if math.isfinite(value)
+            )
+            parts.append(
+                f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"'
+                f' stroke-dasharray="{4 * n} {2 * n}"/>'
+            )
+    title = " (full), ".join(dict.fromkeys(row.heard_as for row in rows))
     x, y = _WIDTH - _MARGIN, _HEIGHT - 12
-    parts += [f'<text x="{x}" y="{y}" text-anchor="end">{last} steps</text>', "</svg>"]
+    parts += [
+        f'<text x="{_MARGIN}" y="{y}">{title}{" (dashed)" if "," in title else ""}</text>',
+        f'<text x="{x}" y="{y}" text-anchor="end">{last} steps</text>',
+        "</svg>",
+    ]
     return "\n".join(parts) + "\n"
 
 

@@ -7,12 +7,12 @@ batch: rank r of n makes its own `batch_size / n` scenes of the step.
 Reference: Lightning Fabric for devices and precision, https://lightning.ai/docs/fabric.
 """
 
+import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from lightning_fabric import Fabric
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from sonoscope.core.errors import CheckpointError, SettingError, SonoscopeError
 from sonoscope.simulation.stream import Batch
 from sonoscope.training import checkpoint, ema, log, validation
-from sonoscope.training.batches import Steps, Stream, batches, one_thread_each
+from sonoscope.training.batches import Stream, batches, one_thread_each
 from sonoscope.training.losses import loss
 from sonoscope.training.recipe import TrainRecipe, differences, fingerprint, from_json, to_json
 from sonoscope.training.schedule import learning_rate, step_seed
@@ -68,31 +68,29 @@ class Parts:
         Make the scenes.
     data_hash
         Tells these data from others.
+    formats
+        The channel formats among which each batch is divided evenly.
     """
 
     network: Callable[[], nn.Module]
     train: Stream
     validation: Stream
     data_hash: str
+    formats: tuple[str, ...] = ("foa",)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is told every few steps; `row` where a validation has just been made."""
+    """What is told every few steps; `rows`, one a channel format, just after a validation."""
 
     step: int
     steps: int
     loss: float
     sound_s_per_s: float
-    row: log.Row | None = None
+    rows: tuple[log.Row, ...] = ()
 
 
-class Listener(Protocol):
-    """Whoever wants to know how it goes."""
-
-    def __call__(self, progress: Progress) -> None:
-        """Take note."""
-        ...
+Listener = Callable[[Progress], None]
 
 
 def fit(
@@ -138,6 +136,7 @@ def fit(
     before = _standing(recipe, out, parts.data_hash, resume=resume)
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it repeats the recipe
     fabric = Fabric(
         accelerator=machine.device,
         devices=machine.devices,
@@ -253,7 +252,7 @@ class _Run:
         since = _Since()
         began_s, elapsed_before_s = time.perf_counter(), self.elapsed_s
         with one_thread_each():
-            ahead = iter(batches(self._steps(), self.machine.workers))
+            ahead = iter(self._batches())
             first = next(ahead, None)  # here the workers start
         network.train()
         batch = first
@@ -272,11 +271,16 @@ class _Run:
             batch = next(ahead, None)
         return self.out / f"checkpoint-{self.step:06d}.safetensors"
 
-    def _steps(self) -> Steps:
-        """Which batches this device works on, in the steps that are left."""
+    def _batches(self) -> Iterable[Batch]:
+        """Make what this device works on in the steps that are left."""
         ranks, rank = self.fabric.world_size, self.fabric.global_rank
-        mine = range(self.step * ranks + rank, self.recipe.steps * ranks, ranks)
-        return Steps(self.parts.train, mine, self.recipe.batch_size // ranks, self.recipe.window_s)
+        return batches(
+            self.parts.train,
+            range(self.step * ranks + rank, self.recipe.steps * ranks, ranks),
+            self.recipe.batch_size // ranks,
+            self.recipe.window_s,
+            workers=self.machine.workers,
+        )
 
     def _take_step(
         self,
@@ -316,30 +320,51 @@ class _Run:
             )
         self._report(total, since.rate(self._sound_s()))
 
-    def _report(self, total: float, rate: float, row: log.Row | None = None) -> None:
+    def _report(self, total: float, rate: float, rows: tuple[log.Row, ...] = ()) -> None:
         if self.on_progress is not None and self.fabric.is_global_zero:
-            self.on_progress(Progress(self.step, self.recipe.steps, total, rate, row))
+            self.on_progress(Progress(self.step, self.recipe.steps, total, rate, rows))
 
     def _validate(self, since: _Since) -> None:
         if self.fabric.is_global_zero:
             rate = since.rate(self._sound_s())
-            row = self._row(*since.means(), rate)
-            self.rows.append(row)
+            means = since.means()
+            rows = tuple(
+                self._row(heard_as, answers, means, rate)
+                for heard_as, answers in self._answers().items()
+            )
+            self.rows += rows
             log.write_rows(self.out, self.rows)
-            self._report(row.loss, rate, row)
+            self._report(means[0], rate, rows)
         self.fabric.barrier()
 
-    def _row(self, total: float, activity: float, direction: float, rate: float) -> log.Row:
-        n_labels = len(self.recipe.labels)
+    def _answers(self) -> dict[str, list[validation.Answer]]:
+        """Let the averaged weights answer the validation scenes of each channel format."""
+        formats, size = self.parts.formats, self.recipe.batch_size
         with self.fabric.autocast():
-            answers = validation.outputs(self.average, self.scenes, n_labels=n_labels)
+            answers = validation.outputs(
+                self.average, self.scenes, n_labels=len(self.recipe.labels)
+            )
+        share = size // len(formats)
+        return {
+            heard_as: [answer for i, answer in enumerate(answers) if i % size // share == part]
+            for part, heard_as in enumerate(formats)
+        }
+
+    def _row(
+        self,
+        heard_as: str,
+        answers: list[validation.Answer],
+        means: tuple[float, float, float],
+        rate: float,
+    ) -> log.Row:
         plain = validation.score(answers)
         threshold, best = validation.best_threshold(answers)
         return log.Row(
             step=self.step,
-            loss=total,
-            sed_loss=activity,
-            doa_loss=direction,
+            heard_as=heard_as,
+            loss=means[0],
+            sed_loss=means[1],
+            doa_loss=means[2],
             learning_rate=self._rate(self.step - 1),
             sound_s_per_s=rate,
             er=plain.er,

@@ -23,7 +23,7 @@ class Material:
 
 
 def gather(recipe: TrainRecipe, data: Path | None) -> Material:
-    """List the clips of a recipe, those of its labels alone.
+    """List the clips of a recipe: of its labels, and of others if its scenes have extra events.
 
     Raises
     ------
@@ -74,7 +74,8 @@ def _clips(
         found += digits.clips(data / "digits", speakers=speakers)
     if recipe.data.own:
         found += folder.clips(data / "own" / side)
-    return tuple(clip for clip in found if clip.label in recipe.all_labels)
+    others = recipe.scene.extra_share > 0
+    return tuple(clip for clip in found if others or clip.label in recipe.all_labels)
 
 
 def _names(clips: Sequence[Clip]) -> list[str]:

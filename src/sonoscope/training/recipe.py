@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass as settings
 
 from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT
-from sonoscope.models.crnn import CrnnSettings as NetworkSettings
+from sonoscope.models.build import MaskCrnnNetwork, NetworkSettings
 from sonoscope.simulation.schedule import SceneSettings
 
 Precision = Literal["float32", "bfloat16"]
@@ -75,6 +75,8 @@ class DataSettings:
         Speakers of the Free Spoken Digit Dataset; without any the set is not read.
     own
         Whether to read the user's own clips too: `own/train/LABEL/*` and `own/validation/LABEL/*`.
+    modelled_share
+        Share of a label's events that physical models make, where there is a model of it.
     """
 
     esc50_folds: tuple[int, ...] = ()
@@ -83,6 +85,7 @@ class DataSettings:
     digits_speakers: tuple[str, ...] = ()
     digits_validation_speakers: tuple[str, ...] = ()
     own: bool = False
+    modelled_share: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 @settings(config=STRICT)
@@ -120,8 +123,8 @@ class TrainRecipe:
 
     name: str
     labels: tuple[str, ...]
-    scene: SceneSettings
-    network: NetworkSettings
+    scene: SceneSettings = SceneSettings()
+    network: NetworkSettings = MaskCrnnNetwork()
     extra_labels: tuple[str, ...] = ()
     data: DataSettings = DataSettings()
     loss: LossSettings = LossSettings()

@@ -1,0 +1,201 @@
+"""A training that is killed ends like one that was not; refusals; what a run leaves behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from sonoscope.core.errors import CheckpointError, SonoscopeError
+from sonoscope.training import checkpoint
+from sonoscope.training.log import read_rows
+from sonoscope.training.loop import Machine, Progress, fit
+
+SCRIPT = Path(__file__).with_name("tiny.py")
+ONE = Machine("cpu", workers=0, threads=1, checkpoint_every=10)
+
+
+def start(out: Path, *words: str) -> subprocess.Popen[str]:
+    """Start the tiny training as a process of its own: OUT WORKERS EVERY PAUSE [resume]."""
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(out), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+
+
+def assert_same(one: Path, other: Path) -> None:
+    first, second = load_file(one), load_file(other)
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> Path:
+    """Give a run that nothing disturbed."""
+    out = tmp_path_factory.mktemp("whole")
+    fit(tiny.RECIPE, out, tiny.PARTS, machine=ONE)
+    return out
+
+
+def test_a_run_learns_and_leaves_its_log_curve_and_two_checkpoints(whole: Path) -> None:
+    assert sorted(path.name for path in whole.iterdir()) == [
+        "checkpoint-000030.safetensors",
+        "checkpoint-000040.safetensors",
+        "checkpoint.json",
+        "curve.svg",
+        "log.csv",
+    ]
+    rows = read_rows(whole / "log.csv")
+    assert [row.step for row in rows] == [20, 40]
+    assert rows[-1].loss < 0.5 * rows[0].loss
+    assert rows[-1].f > 0.9
+    assert rows[-1].de_deg < 20
+    assert (whole / "curve.svg").read_text().count("polyline") == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [10, 30])
+def test_killed_at_any_moment_it_ends_with_the_same_weights(
+    whole: Path, tmp_path: Path, after: int
+) -> None:
+    process = start(tmp_path, "0", "5", "0.3")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if int(line) == after:
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    stands = checkpoint.position(tmp_path)
+    assert stands is not None
+    assert 0 < stands.step < 40
+    again = start(tmp_path, "2", "5", "0", "resume")  # two workers: the same batches in any case
+    errors = again.communicate(timeout=200)[1]
+    assert again.returncode == 0, errors
+    name = "checkpoint-000040.safetensors"
+    assert_same(whole / name, tmp_path / name)
+    assert [row.step for row in read_rows(tmp_path / "log.csv")] == [20, 40]
+
+
+def test_resumed_in_process_from_every_checkpoint_it_ends_with_the_same_bytes(
+    whole: Path, tmp_path: Path, tiny: ModuleType
+) -> None:
+    class StopError(Exception):
+        pass
+
+    for stop in (1, 2, 3):  # of four tellings and two validations
+        told = 0
+
+        def tell(_: Progress, stop: int = stop) -> None:
+            nonlocal told
+            told += 1
+            if told == stop:
+                raise StopError
+
+        out = tmp_path / str(stop)
+        with pytest.raises(StopError):
+            fit(
+                tiny.RECIPE,
+                out,
+                tiny.PARTS,
+                machine=replace(ONE, checkpoint_every=3),
+                on_progress=tell,
+            )
+        fit(tiny.RECIPE, out, tiny.PARTS, machine=ONE, resume=True)
+        name = "checkpoint-000040.safetensors"
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_finished_run_resumed_changes_nothing(whole: Path, tiny: ModuleType) -> None:
+    before = {path.name: path.read_bytes() for path in whole.iterdir()}
+    fit(tiny.RECIPE, whole, tiny.PARTS, machine=ONE, resume=True)
+    assert {path.name: path.read_bytes() for path in whole.iterdir()} == before
+
+
+def test_a_folder_with_a_run_is_not_overwritten(whole: Path, tiny: ModuleType) -> None:
+    with pytest.raises(CheckpointError, match=r"without a run, but it holds one at step 40"):
+        fit(tiny.RECIPE, whole, tiny.PARTS, machine=ONE)
+
+
+def test_another_recipe_is_refused_by_the_name_of_what_differs(
+    whole: Path, tiny: ModuleType
+) -> None:
+    other = replace(tiny.RECIPE, seed=3, loss=replace(tiny.RECIPE.loss, direction="mse"))
+    with pytest.raises(CheckpointError, match=r"differs in loss.direction, seed$"):
+        fit(other, whole, tiny.PARTS, machine=ONE, resume=True)
+
+
+def test_other_clips_are_refused(whole: Path, tiny: ModuleType) -> None:
+    with pytest.raises(CheckpointError, match="same clips"):
+        fit(tiny.RECIPE, whole, replace(tiny.PARTS, data_hash="x"), machine=ONE, resume=True)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_in_one_line(
+    tmp_path: Path, tiny: ModuleType
+) -> None:
+    recipe = replace(tiny.RECIPE, loss=replace(tiny.RECIPE.loss, activity_weight=float("inf")))
+    with pytest.raises(SonoscopeError, match="loss must be a number, but inf"):
+        fit(recipe, tmp_path, tiny.PARTS, machine=ONE)
+    assert checkpoint.position(tmp_path) is None
+
+
+def test_another_seed_gives_other_weights(whole: Path, tmp_path: Path, tiny: ModuleType) -> None:
+    fit(replace(tiny.RECIPE, seed=1), tmp_path, tiny.PARTS, machine=ONE)
+    name = "checkpoint-000040.safetensors"
+    one, other = load_file(whole / name), load_file(tmp_path / name)
+    assert not torch.equal(one["network.activity.weight"], other["network.activity.weight"])
+
+
+def test_first_weights_can_come_from_another_run(
+    whole: Path, tmp_path: Path, tiny: ModuleType
+) -> None:
+    recipe = replace(tiny.RECIPE, steps=1, learning_rate=1e-12)
+    path = fit(
+        recipe, tmp_path, tiny.PARTS, machine=ONE, init=whole / "checkpoint-000040.safetensors"
+    )
+    before, after = load_file(whole / "checkpoint-000040.safetensors"), load_file(path)
+    name = "direction.weight"
+    torch.testing.assert_close(after[f"network.{name}"], before[f"average.{name}"])
+
+
+def test_weights_of_another_shape_are_refused(
+    whole: Path, tmp_path: Path, tiny: ModuleType
+) -> None:
+    parts = replace(tiny.PARTS, network=lambda: tiny.TinyNetwork(2))
+    with pytest.raises(CheckpointError, match=r"bias must have the shape \(2,\), but \(1,\)"):
+        fit(tiny.RECIPE, tmp_path, parts, machine=ONE, init=whole / "checkpoint-000040.safetensors")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04\x95pickle", b"\xff" * 64])
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, tiny: ModuleType, content: bytes) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="not a readable checkpoint"):
+        fit(tiny.RECIPE, tmp_path / "out", tiny.PARTS, machine=ONE, init=path)
+
+
+def test_bfloat16_learns_too(tmp_path: Path, tiny: ModuleType) -> None:
+    fit(replace(tiny.RECIPE, precision="bfloat16"), tmp_path, tiny.PARTS, machine=ONE)
+    rows = read_rows(tmp_path / "log.csv")
+    assert rows[-1].f > 0.9
+
+
+@pytest.mark.slow
+def test_two_devices_share_a_batch(tmp_path: Path) -> None:
+    process = start(tmp_path, "0", "10", "0", "devices")
+    errors = process.communicate(timeout=200)[1]
+    assert process.returncode == 0, errors
+    rows = read_rows(tmp_path / "log.csv")
+    assert [row.step for row in rows] == [20, 40]
+    assert rows[-1].f > 0.9
