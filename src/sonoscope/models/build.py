@@ -50,7 +50,8 @@ class Network(nn.Module):
 
     def forward(self, sound: Float[Tensor, "batch channel sample"]) -> Output:
         """Listen to a batch, one part a format."""
-        parts = sound.chunk(len(self.front_ends))
+        # one format is not cut: a cut would fix the size of the batch when the graph is exported
+        parts = sound.chunk(len(self.front_ends)) if len(self.front_ends) > 1 else [sound]
         with torch.autocast(sound.device.type, enabled=False):
             features = [
                 front(part.float()) for front, part in zip(self.front_ends, parts, strict=True)

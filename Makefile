@@ -1,0 +1,46 @@
+# demo and test need nothing but Python 3.11 with venv, and make.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test quick check check-static format bench clean
+
+demo: .venv/.listening
+	@$(BIN)/sonoscope demo --out sonoscope-demo
+
+test: .venv/.learning
+	$(BIN)/python -m pytest -q
+
+quick: .venv/.learning
+	$(BIN)/python -m pytest -q -m "not slow and not shared"
+
+check: check-static test
+
+check-static: .venv/.learning
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.learning
+	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench
+
+bench: .venv/.learning
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf .venv sonoscope-demo
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.listening: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable .
+	@touch $@
+
+# torch goes first: a range that admits a newer release would fetch gigabytes of another build.
+.venv/.learning: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) torch==2.13.0
+	$(PIP) --editable ".[train,dev]"
+	@touch .venv/.listening $@
