@@ -31,7 +31,7 @@ def asked(*arguments: object) -> dict[str, Any]:
 
 
 def write(folder: Path, **texts: str) -> Path:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (folder / f"{name}.csv").write_text(text)
     return folder
@@ -79,6 +79,14 @@ def test_folders_are_paired_by_name_and_what_is_missing_is_said(tmp_path: Path) 
         f"{heard / 'four.csv'}: no reference, left out",
         f"{truth / 'two.csv'}: no prediction, counted as empty",
     ]
+
+
+def test_the_folders_of_analyze_are_predictions(tmp_path: Path) -> None:
+    truth = write(tmp_path / "truth", one=TRUTH, two=TRUTH)
+    heard = tmp_path / "heard"
+    for name, text in (("one", OURS), ("two", OURS.replace("speech", "cough"))):
+        write(heard / name, events=text)
+    assert asked(truth, heard)["F"] == pytest.approx(0.5)
 
 
 def test_deleting_predictions_does_not_help(tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ def score(
     """Compare predicted events with the truth.
 
     Event csv, DCASE frame csv, Audacity labels, Raven tables and JSON are told by their columns. In
-    a folder the csv files count. A recording without prediction counts as one in which nothing was
-    heard.
+    a folder NAME.csv and NAME/events.csv belong to the recording NAME. A recording without
+    prediction counts as one in which nothing was heard.
     """
     assert metric is Metric.DCASE2019  # the one metric there is
     names = None if labels is None else _split(labels)
@@ -101,7 +101,7 @@ def _pairs(ref: Path, pred: Path) -> Iterator[Pair]:
     if not ref.is_dir():
         yield ref, pred
         return
-    true, heard = ({path.stem: path for path in sorted(f.glob("*.csv"))} for f in (ref, pred))
+    true, heard = _tables(ref), _tables(pred)
     if not true:
         raise InputError(f"{ref}: must hold csv files, but there are none")
     for name in sorted(true | heard):
@@ -111,6 +111,12 @@ def _pairs(ref: Path, pred: Path) -> Iterator[Pair]:
             print(f"{heard[name]}: no reference, left out", file=sys.stderr)
             continue
         yield true[name], heard.get(name)
+
+
+def _tables(folder: Path) -> dict[str, Path]:
+    """Give the tables of a folder by the recording's name: NAME.csv, or NAME/events.csv."""
+    inner = {path.parent.name: path for path in sorted(folder.glob("*/events.csv"))}
+    return inner | {path.stem: path for path in sorted(folder.glob("*.csv"))}
 
 
 def _count(

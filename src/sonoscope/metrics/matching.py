@@ -9,7 +9,6 @@ import math
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
-from scipy.optimize import linear_sum_assignment
 
 MAX_PAIRINGS = 120
 """Up to this many pairings (five against five) trying all of them at once is the faster way."""
@@ -42,6 +41,8 @@ def assign(
     if math.perm(n_columns, n_rows) <= MAX_PAIRINGS:
         columns = _try_all(cost)
     else:
+        from scipy.optimize import linear_sum_assignment  # half a second that few cases need
+
         columns = np.array([linear_sum_assignment(case)[1] for case in cost], dtype=np.intp)
         columns = columns.reshape(len(cost), n_rows)
     rows = np.broadcast_to(np.arange(n_rows), columns.shape)
