@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +32,16 @@ def start(out: Path, *words: str) -> subprocess.Popen[str]:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         start_new_session=True,
     )
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    """Wait for it, and leave nothing of it behind."""
+    try:
+        errors = process.communicate(timeout=280)[1]
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, errors
 
 
 def assert_same(one: Path, other: Path) -> None:
@@ -65,9 +76,9 @@ def test_a_run_learns_and_leaves_its_log_curve_and_two_checkpoints(whole: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after", [10, 30])
+@pytest.mark.parametrize(("after", "workers"), [(10, "0"), (30, "2")])
 def test_killed_at_any_moment_it_ends_with_the_same_weights(
-    whole: Path, tmp_path: Path, after: int
+    whole: Path, tmp_path: Path, after: int, workers: str
 ) -> None:
     process = start(tmp_path, "0", "5", "0.3")
     assert process.stdout is not None
@@ -80,9 +91,8 @@ def test_killed_at_any_moment_it_ends_with_the_same_weights(
     stands = checkpoint.position(tmp_path)
     assert stands is not None
     assert 0 < stands.step < 40
-    again = start(tmp_path, "2", "5", "0", "resume")  # two workers: the same batches in any case
-    errors = again.communicate(timeout=200)[1]
-    assert again.returncode == 0, errors
+    again = start(tmp_path, workers, "5", "0", "resume")
+    finish(again)
     name = "checkpoint-000040.safetensors"
     assert_same(whole / name, tmp_path / name)
     assert [row.step for row in read_rows(tmp_path / "log.csv")] == [20, 40]
@@ -145,7 +155,7 @@ def test_a_loss_that_is_no_number_ends_the_run_in_one_line(
     tmp_path: Path, tiny: ModuleType
 ) -> None:
     recipe = replace(tiny.RECIPE, loss=replace(tiny.RECIPE.loss, activity_weight=float("inf")))
-    with pytest.raises(SonoscopeError, match="loss must be a number, but inf"):
+    with pytest.raises(SonoscopeError, match=r"loss must be a number, but (inf|nan) came"):
         fit(recipe, tmp_path, tiny.PARTS, machine=ONE)
     assert checkpoint.position(tmp_path) is None
 
@@ -173,7 +183,7 @@ def test_weights_of_another_shape_are_refused(
     whole: Path, tmp_path: Path, tiny: ModuleType
 ) -> None:
     parts = replace(tiny.PARTS, network=lambda: tiny.TinyNetwork(2))
-    with pytest.raises(CheckpointError, match=r"bias must have the shape \(2,\), but \(1,\)"):
+    with pytest.raises(CheckpointError, match=r"must have the shape \(2, 16\), but \(1, 16\)"):
         fit(tiny.RECIPE, tmp_path, parts, machine=ONE, init=whole / "checkpoint-000040.safetensors")
 
 
@@ -194,8 +204,7 @@ def test_bfloat16_learns_too(tmp_path: Path, tiny: ModuleType) -> None:
 @pytest.mark.slow
 def test_two_devices_share_a_batch(tmp_path: Path) -> None:
     process = start(tmp_path, "0", "10", "0", "devices")
-    errors = process.communicate(timeout=200)[1]
-    assert process.returncode == 0, errors
+    finish(process)
     rows = read_rows(tmp_path / "log.csv")
     assert [row.step for row in rows] == [20, 40]
     assert rows[-1].f > 0.9

@@ -261,12 +261,14 @@ class _Run:
             self.step += 1
             self.elapsed_s = elapsed_before_s + time.perf_counter() - began_s
             done = self.step == steps
-            if self.step % _TICK == 0 or done:
+            validates = done or self.step % every == 0
+            saves = done or self.step % self.machine.checkpoint_every == 0
+            if validates or saves or self.step % _TICK == 0:
                 self._tell(since)
-            if self.step % every == 0 or done:
+            if validates:
                 self._validate(since)
                 since = _Since()
-            if self.step % self.machine.checkpoint_every == 0 or done:
+            if saves:
                 self._save()
             batch = next(ahead, None)
         return self.out / f"checkpoint-{self.step:06d}.safetensors"

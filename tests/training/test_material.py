@@ -1,0 +1,81 @@
+"""Which clips a recipe gets, and which it must not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from sonoscope.core.errors import InputError, SettingError
+from sonoscope.simulation.schedule import SceneSettings
+from sonoscope.training.material import data_hash, gather
+from sonoscope.training.recipe import DataSettings, TrainRecipe
+
+RECIPE = TrainRecipe(name="mine", labels=("bang",), data=DataSettings(own=True))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    generator = np.random.default_rng(0)
+    for side in ("train", "validation"):
+        for label in ("bang", "hum"):
+            folder = tmp_path / "own" / side / label
+            folder.mkdir(parents=True)
+            soundfile.write(folder / f"{side}.wav", 0.1 * generator.standard_normal(800), 8_000)
+    return tmp_path
+
+
+def test_own_clips_of_the_labels_are_taken(data: Path) -> None:
+    material = gather(RECIPE, data)
+    assert [clip.path.name for clip in material.train] == ["train.wav"]
+    assert [clip.label for clip in material.validation] == ["bang"]
+
+
+def test_other_labels_come_along_where_scenes_have_extra_events(data: Path) -> None:
+    material = gather(replace(RECIPE, scene=SceneSettings(extra_share=0.2)), data)
+    assert [clip.label for clip in material.train] == ["bang", "hum"]
+
+
+def test_the_same_bytes_on_both_sides_are_refused(data: Path) -> None:
+    content = (data / "own/train/bang/train.wav").read_bytes()
+    (data / "own/validation/bang/validation.wav").write_bytes(content)
+    with pytest.raises(SettingError, match="one side of a split"):
+        gather(RECIPE, data)
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="--data must be the folder of the clips"):
+        gather(RECIPE, None)
+    with pytest.raises(InputError, match="own/train"):
+        gather(RECIPE, tmp_path)
+
+
+def test_the_hash_follows_recipe_and_names_but_not_the_place(data: Path, tmp_path: Path) -> None:
+    material = gather(RECIPE, data)
+    moved = data.rename(tmp_path.parent / f"{tmp_path.name}-moved")
+    assert data_hash(RECIPE, material) == data_hash(RECIPE, gather(RECIPE, moved))
+    assert data_hash(RECIPE, material) != data_hash(replace(RECIPE, seed=1), material)
+    fewer = replace(material, train=())
+    assert data_hash(RECIPE, material) != data_hash(RECIPE, fewer)
+
+
+@pytest.mark.shared
+def test_folds_and_speakers_stand_apart(shared: Path) -> None:
+    recipe = TrainRecipe(
+        name="folds",
+        labels=("dog", "speech"),
+        data=DataSettings(
+            esc50_folds=(1, 2, 3, 4),
+            esc50_validation_folds=(5,),
+            digits_speakers=("george", "jackson"),
+            digits_validation_speakers=("theo",),
+        ),
+    )
+    material = gather(recipe, shared)
+    assert {clip.label for clip in material.train} == {"dog", "speech"}
+    assert {clip.fold for clip in material.validation} == {"5", "theo"}
+    assert {clip.licence for clip in material.train} <= {"CC0", "CC-BY", "CC-BY-SA"}
+    heard = replace(recipe, data=replace(recipe.data, esc50_validation_folds=(4,)))
+    with pytest.raises(SettingError, match="one side of a split"):
+        gather(heard, shared)
