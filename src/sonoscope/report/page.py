@@ -427,7 +427,7 @@ def _data(
     }
 
 
-def _datum(track: Track, look_of: Mapping[str, Look]) -> list[float | None]:
+def _datum(track: Track, look_of: Mapping[str, Look]) -> list[object]:
     event = track.event
     where = [None, None] if track.way is None else [round(x, 1) for x in track.way.mean_deg]
     spread = None if event.spread is None else round(float(np.rad2deg(event.spread)), 1)

@@ -1,9 +1,10 @@
 """A picture of any length of sound in constant memory: level over time and mel-spaced frequency.
 
-Frames of about 43 ms every 10 ms; a column holds the loudest of its frames, so that a knock in two
-hours stays visible. When the columns are full, neighbours merge in pairs and each covers twice the
-time. Because a maximum can be merged in any order and frames are always transformed in the same
-batches, every way of cutting the sound into blocks gives the same picture, bit by bit.
+Frames of about 43 ms (a power of two) every 10 ms; a column holds the loudest of its frames, so
+that a knock in two hours stays visible. When the columns are full, neighbours merge in pairs and
+each covers twice the time. Because a maximum can be merged in any order and frames are always
+transformed in the same batches, every way of cutting the sound into blocks gives the same picture,
+bit by bit.
 
 ::
 
@@ -15,10 +16,10 @@ batches, every way of cutting the sound into blocks gives the same picture, bit 
 The mel scale is 2595 log10(1 + f / 700) (O'Shaughnessy, 1987).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
 from jaxtyping import Float
 from numpy import ndarray
 
@@ -92,7 +93,7 @@ class SpectrogramColumns:
             )
         self._rate_hz = rate_hz
         self._hop = whole_samples(_HOP_S, rate_hz)
-        self._size = int(scipy.fft.next_fast_len(whole_samples(_WINDOW_S, rate_hz), real=True))
+        self._size = 1 << round(math.log2(_WINDOW_S * rate_hz))
         self._window = _hann(self._size)
         self._edges_hz = _mel_edges(n_rows, rate_hz / 2)
         self._weights = _row_weights(self._edges_hz, self._size, rate_hz)
@@ -135,7 +136,7 @@ class SpectrogramColumns:
         """Transform `count` frames and keep the loudest of each column."""
         views = np.lib.stride_tricks.sliding_window_view(sound, self._size, axis=1)
         frames = views[:, : self._hop * count : self._hop] * self._window
-        spectrum = scipy.fft.rfft(frames, axis=-1)
+        spectrum = np.fft.rfft(frames, axis=-1)
         power = (spectrum.real**2 + spectrum.imag**2).mean(axis=0)
         rows = power @ self._weights
         while self._n_frames + count > self._columns.shape[0] * self._per_column:

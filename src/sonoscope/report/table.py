@@ -8,7 +8,7 @@ from sonoscope.report.clock import clock
 from sonoscope.report.directions import degrees
 from sonoscope.report.markup import element, number, text
 from sonoscope.report.palette import Look
-from sonoscope.report.timeline import Track, swatch
+from sonoscope.report.timeline import Track
 
 _COLUMNS = {
     "label": "Label",
@@ -53,7 +53,7 @@ def event_table(
 def _row(index: int, track: Track, look: Look, duration_s: float, *, with_spread: bool) -> str:
     event = track.event
     cells = [
-        f'<td class="word">{swatch(look)}{text(event.label)}</td>',
+        f'<td class="word">{text(event.label)}</td>',
         f"<td>{clock(event.onset_s, duration_s, 2)}</td>",
         f"<td>{clock(event.offset_s, duration_s, 2)}</td>",
         f"<td>{event.duration_s:.2f}</td>",

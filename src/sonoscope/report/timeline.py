@@ -27,6 +27,7 @@ from sonoscope.report.ways import Way
 
 ACTIVITY_COLUMNS = 2000
 _CURVE_STEPS = 40  # heights that a curve can have
+_SMALLEST_HOLLOW_PX = 6.0
 _FREQUENCIES_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 40_000, 80_000)
 
 
@@ -278,7 +279,7 @@ def mark_at(spots: str, look: Look, size_px: float | None = None) -> str:
     square = 0.86 if look.mark in SQUARE_MARKS else 1.0
     style = None if size_px is None else f"--w:{number(size_px * square, 1)}px"
     inner = element("path", d=spots, class_="mark", style=style)
-    if look.mark in HOLLOW_MARKS:
+    if look.mark in HOLLOW_MARKS and not (size_px is not None and size_px < _SMALLEST_HOLLOW_PX):
         style = None if size_px is None else f"--w:{number(size_px * square * 0.45, 1)}px"
         inner += element("path", d=spots, class_="mark hole", style=style)
     return inner
@@ -292,8 +293,8 @@ def swatch(look: Look) -> str:
     )
 
 
-def _plot(drawn: str, duration_s: float, top: float, height: float, name: str) -> str:
-    box = f"0 {number(top)} {number(max(duration_s, 1e-3))} {number(height)}"
+def _plot(drawn: str, duration_s: float, top: int, height: int, name: str) -> str:
+    box = f"0 {top} {number(max(duration_s, 1e-3))} {height}"
     return (
         f'<svg class="plot" viewBox="{box}" preserveAspectRatio="none" role="img" '
         f'aria-label="{text(name)}">{drawn}</svg>'
