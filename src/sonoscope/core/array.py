@@ -11,10 +11,9 @@ A geometry file is TOML::
 Reference for the DCASE tetrahedron: TAU Spatial Sound Events 2019, MIC format.
 """
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeGuard
 
 import numpy as np
 from jaxtyping import Float
@@ -22,6 +21,7 @@ from numpy import ndarray
 
 from sonoscope.core.direction import unit_vector
 from sonoscope.core.errors import InputError
+from sonoscope.core.toml_file import read_toml
 
 Baffle = Literal["rigid", "open"]
 
@@ -103,10 +103,7 @@ def read_geometry(path: Path) -> MicArray:
     InputError
         If the file is not TOML, or describes no array that can exist.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: not a readable geometry file (TOML): {error}") from error
+    table = read_toml(path, "a geometry file")
     baffle = table.pop("baffle", "open")
     if baffle not in ("rigid", "open"):
         raise InputError(f'{path}: baffle must be "rigid" or "open", but {baffle!r} was given')
@@ -127,7 +124,7 @@ def read_geometry(path: Path) -> MicArray:
 
 
 def _from_angles(path: Path, name: str, rows: object, radius: object, baffle: Baffle) -> MicArray:
-    if not isinstance(radius, int | float) or not 0 < radius <= MAX_RADIUS_M:
+    if not _is_number(radius) or not 0 < radius <= MAX_RADIUS_M:
         raise InputError(
             f"{path}: radius_m must be in 0..{MAX_RADIUS_M:g} m, but {radius!r} was given"
         )
@@ -137,16 +134,18 @@ def _from_angles(path: Path, name: str, rows: object, radius: object, baffle: Ba
     return on_sphere(name, pairs, float(radius), baffle)
 
 
+def _is_number(value: object) -> TypeGuard[float]:
+    """Tell a finite number from all else; a number of more than nine digits is no position."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+
+
 def _number_rows(path: Path, key: str, rows: object, width: int) -> list[list[float]]:
     if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_CAPSULES:
         raise InputError(f"{path}: {key} must be a list of 1 to {MAX_CAPSULES} rows")
     for i, row in enumerate(rows):
-        good = isinstance(row, list) and len(row) == width
-        if not good or not all(
-            isinstance(x, int | float) and not isinstance(x, bool) and np.isfinite(x) for x in row
-        ):
+        if not isinstance(row, list) or len(row) != width or not all(map(_is_number, row)):
             raise InputError(
-                f"{path}: {key}[{i}] must be {width} finite numbers, but {row!r} was given"
+                f"{path}: {key}[{i}] must be {width} finite numbers, but {row!r:.80} was given"
             )
     return [[float(x) for x in row] for row in rows]
 

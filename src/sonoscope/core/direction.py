@@ -10,7 +10,9 @@ from numpy import ndarray
 from numpy.typing import ArrayLike
 
 
-def unit_vector(azimuth: ArrayLike, elevation: ArrayLike) -> Float[ndarray, "*any 3"]:
+def unit_vector(
+    azimuth: float | ArrayLike, elevation: float | ArrayLike
+) -> Float[ndarray, "*any 3"]:
     """Point along azimuth and elevation.
 
     Examples

@@ -84,7 +84,7 @@ class Event:
     def _vectors(self) -> Float[ndarray, "waypoint 3"]:
         return unit_vector([w.azimuth for w in self.path], [w.elevation for w in self.path])
 
-    def direction_at(self, time_s: ArrayLike) -> Float[ndarray, "*any 3"]:
+    def direction_at(self, time_s: float | ArrayLike) -> Float[ndarray, "*any 3"]:
         """Give unit vectors to the source at moments; held before the first and after the last."""
         if not self.path:
             raise InputError(f"{self.label} at {self.onset_s} s has no direction")

@@ -5,18 +5,18 @@ many workers: those are the doors' business. Settings are pydantic dataclasses b
 uses them.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from sonoscope.core.errors import SettingError
+from sonoscope.core.toml_file import read_toml
 
 Settings = TypeVar("Settings")
 
 STRICT = ConfigDict(extra="forbid", frozen=True)
-"""For ``@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)``."""
+"""For ``@pydantic.dataclasses.dataclass(config=STRICT)``."""
 
 
 def read_recipe(path: Path, kind: type[Settings]) -> Settings:
@@ -24,13 +24,12 @@ def read_recipe(path: Path, kind: type[Settings]) -> Settings:
 
     Raises
     ------
+    InputError
+        If the file cannot be read or is not TOML.
     SettingError
-        If the file cannot be read, is not TOML, or a key is unknown, missing or out of range.
+        If a key is unknown, missing or out of range.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingError(f"{path}: not a readable recipe (TOML): {error}") from error
+    table = read_toml(path, "a recipe")
     return from_table(table, kind, where=str(path))
 
 

@@ -18,7 +18,7 @@ from sonoscope.core.errors import SettingError
 from sonoscope.core.frames import FrameGrid, whole_samples
 from sonoscope.core.scene import Scene
 from sonoscope.simulation.render import Listener, array_listener, foa_listener, render
-from sonoscope.simulation.schedule import SceneSettings, draw_script
+from sonoscope.simulation.schedule import SceneSettings, Script, draw_script
 from sonoscope.simulation.sources import SoundBank
 from sonoscope.targets.classwise import encode
 
@@ -96,11 +96,20 @@ class SceneStream:
         """Make scene `number`; the same script in every format, its noises drawn anew."""
         if channel_format not in self._listeners:
             self._listeners[channel_format] = listener_for(channel_format, self.ranges.rate_hz)
-        generator = np.random.Generator(np.random.Philox(key=[self.seed, number]))
-        script = draw_script(
-            self.ranges, self._bank, (self.labels, self.extra_labels), duration_s, generator
-        )
+        generator = self._generator(number)
+        script = self._draw(duration_s, generator)
         return render(script, self._listeners[channel_format], generator)
+
+    def script(self, number: int, duration_s: float) -> Script:
+        """Give what happens in scene `number`, without its sound."""
+        return self._draw(duration_s, self._generator(number))
+
+    def _generator(self, number: int) -> np.random.Generator:
+        return np.random.Generator(np.random.Philox(key=[self.seed, number]))
+
+    def _draw(self, duration_s: float, generator: np.random.Generator) -> Script:
+        labels = (self.labels, self.extra_labels)
+        return draw_script(self.ranges, self._bank, labels, duration_s, generator)
 
     def batch(self, step: int, size: int, window_s: float) -> Batch:
         """Make the scenes of a training step."""
