@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -22,6 +22,9 @@ from sonoscope.report.page import ModelCard, Report, write_page
 from sonoscope.report.spectrogram import Spectrogram, SpectrogramColumns
 from sonoscope.signal.ambisonics import Encoder, array_encoder, guess_format, to_foa
 from sonoscope.targets.classwise import decode
+
+if TYPE_CHECKING:
+    from sonoscope.datasets.scene_set import SceneSetRecipe
 
 Format = Literal["auto"] | ChannelFormat | MicArray
 """What a recording's channels are said to be; capsules are given by where they sit."""
@@ -110,6 +113,21 @@ def analyze(
     report = _report(analysis, true, heard, picture)
     write_page(out / "report.html", report)
     return replace(analysis, files=files | {"report": out / "report.html"})
+
+
+def simulate(
+    recipe: "SceneSetRecipe",
+    out: Path,
+    *,
+    count: int,
+    seed: int,
+    data: Path | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Path:
+    """Make scenes whose truth is known; give the path of their manifest."""
+    from sonoscope.datasets.scene_set import write_scenes  # needs what learning needs
+
+    return write_scenes(recipe, out, count=count, seed=seed, data=data, progress=progress)
 
 
 def _told_or_guessed(file: AudioFile, told: Format) -> tuple[ChannelFormat, MicArray | None]:
