@@ -34,7 +34,8 @@ def simulate(
 
     settings = read_recipe(recipe, SceneSetRecipe)
     steps = iter(track(range(count), "simulating", console=Console(stderr=True), transient=True))
-    manifest = run(
-        settings, out, count=count, seed=seed, data=data, progress=lambda _: next(steps, None)
-    )
-    print(manifest)
+
+    def done(_: int) -> None:
+        next(steps, None)
+
+    print(run(settings, out, count=count, seed=seed, data=data, progress=done))

@@ -6,10 +6,11 @@ end of its dry sound, over the mean power of the ambience.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from sonoscope.core.air import SPEED_OF_SOUND_M_S
@@ -29,6 +30,7 @@ from sonoscope.simulation.room import response_length, room_response
 from sonoscope.simulation.schedule import Emission, Place, Script
 
 AMBIENCE_RMS = 0.003
+HIGH_PASS_HZ = 60.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +72,7 @@ def render(script: Script, listener: Listener, generator: np.random.Generator) -
     events = []
     for emission in script.emissions:
         response = _response(script.place, emission, listener, generator)
-        wet = _convolve(torch.from_numpy(emission.sound), response)
+        wet = _convolve(torch.from_numpy(emission.sound), response, rate)
         delay_s = float(np.linalg.norm(emission.offset_m)) / SPEED_OF_SOUND_M_S
         arrival = round(delay_s * rate)
         active = wet[:, arrival : arrival + len(emission.sound)]
@@ -108,13 +110,23 @@ def _response(
 
 
 def _convolve(
-    dry: Float[Tensor, " sample"], response: Float[Tensor, "channel response"]
+    dry: Float[Tensor, " sample"], response: Float[Tensor, "channel response"], rate_hz: int
 ) -> Float[Tensor, "channel wet"]:
+    """Convolve, and take away what lies below 60 Hz: there images of one sign only pile up."""
     length = len(dry) + response.shape[-1] - 1
     size = quick_size(length)
-    spectrum = torch.fft.rfft(dry, n=size) * torch.fft.rfft(response, n=size)
+    high = _high_pass(size, rate_hz)
+    spectrum = torch.fft.rfft(dry, n=size) * high * torch.fft.rfft(response, n=size)
     wet: Tensor = torch.fft.irfft(spectrum, n=size)[:, :length]
     return wet
+
+
+@lru_cache(maxsize=64)
+def _high_pass(size: int, rate_hz: int) -> Complex[Tensor, " bin"]:
+    """Give a second-order Butterworth high-pass on the bins of a transform."""
+    s = 1j * torch.fft.rfftfreq(size, 1 / rate_hz) / HIGH_PASS_HZ
+    high: Tensor = (s**2 / (s**2 + 2**0.5 * s + 1)).to(torch.complex64)
+    return high
 
 
 def _add(sound: Tensor, wet: Tensor, start: int) -> None:
