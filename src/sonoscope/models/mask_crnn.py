@@ -97,28 +97,30 @@ class MaskCrnn(nn.Module):
         seen = torch.cat([level[:, None], features[:, 1:]], dim=1)
         if self.training:
             seen = _blank(seen, self.settings.band_dropout)
-        coarse = functional.max_pool2d(self.middle(self.stem(seen)), (1, 2))
-        top = self.upper(coarse).transpose(1, 2).flatten(2)
+        stage = self.middle(self.stem(seen))
+        top = self.upper(functional.max_pool2d(stage, (1, 2))).transpose(1, 2).flatten(2)
         top = self.dropout(torch.relu(self.squeeze(top)))
         state, _ = self.recurrent(top)
         state = self.dropout(state)
         logits = self.activity(torch.cat([state, top], dim=-1))
-        vectors = self._point(features, coarse, state, logits)
+        vectors = self._point(features, stage, state, logits)
         return Output(_repeat(logits), _repeat(vectors))
 
     def _point(
         self,
         features: Float[Tensor, "batch 4 frame mel"],
-        coarse: Float[Tensor, "batch channel step band"],
+        stage: Float[Tensor, "batch channel step band"],
         state: Float[Tensor, "batch step state"],
         logits: Float[Tensor, "batch step label"],
     ) -> Float[Tensor, "batch step label 3"]:
+        bands = stage.shape[-1]
         intensity = functional.avg_pool2d(
-            features[:, 1:], (_TIME_POOL, features.shape[-1] // _MASK_BANDS)
+            features[:, 1:], (_TIME_POOL, features.shape[-1] // bands)
         )
         wide = self.global_mask(state).reshape(*state.shape[:2], self.n_labels, _MASK_BANDS)
-        mask = torch.sigmoid(self.local_mask(coarse).permute(0, 2, 1, 3) + wide)
-        masked = mask.float() @ intensity.permute(0, 2, 3, 1).float() / _MASK_BANDS
+        wide = wide.repeat_interleave(bands // _MASK_BANDS, dim=-1)
+        mask = torch.sigmoid(self.local_mask(stage).permute(0, 2, 1, 3) + wide)
+        masked = mask.float() @ intensity.permute(0, 2, 3, 1).float() / bands
         bent = masked + 0.1 * torch.tanh(self.correction(state).float()).reshape(masked.shape)
         sounding = torch.sigmoid(logits.detach().float())[..., None] + 1e-3
         return self._smooth(bent * sounding)
