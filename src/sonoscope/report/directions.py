@@ -20,6 +20,8 @@ Projection = Callable[[float, float], tuple[float, float]]
 
 _ARC_STEP_DEG = 6.0
 _CROWD = 200  # so many events have room for marks of full size
+MOST_CROSSES = 500
+"""With more true events than these the map leaves them to the time axis."""
 _NUDGE_DEG = 3.0  # half the size of the cross that marks the truth
 
 
@@ -117,7 +119,10 @@ def _marks(
     found: Sequence[Track], truth: Sequence[Track], looks: Mapping[str, Look], place: Projection
 ) -> str:
     scale = min(1.0, math.sqrt(_CROWD / max(1, len(found), len(truth))))
-    crosses = [_cross(track, looks[track.event.label], place, scale) for track in truth]
+    crosses = [
+        _cross(track, looks[track.event.label], place, scale)
+        for track in (truth if len(truth) <= MOST_CROSSES else ())
+    ]
     # long events first: a short one's small dot must not vanish below
     order = sorted(range(len(found)), key=lambda i: -found[i].event.duration_s)
     dots = [_dot(i, found[i], looks[found[i].event.label], place, scale) for i in order]

@@ -22,7 +22,13 @@ from numpy import ndarray
 from sonoscope.core.errors import SettingError
 from sonoscope.core.event import Event
 from sonoscope.report.clock import clock, duration
-from sonoscope.report.directions import degrees, direction_map, in_words, view_from_above
+from sonoscope.report.directions import (
+    MOST_CROSSES,
+    degrees,
+    direction_map,
+    in_words,
+    view_from_above,
+)
 from sonoscope.report.files import replace_text
 from sonoscope.report.markup import asset, element, text
 from sonoscope.report.palette import Look, looks, style_sheet
@@ -362,11 +368,12 @@ def _around(
         "A mark is an event, larger the longer it lasts; a line is the way of one that moves, its "
         "mark where it began. Seen from above, the rim is the horizon."
     )
-    if truth:
+    if 0 < len(truth) <= MOST_CROSSES:
         note += " Crosses are the reference."
+    kind = "around crowded" if len(found) > MOST_CROSSES else "around"
     return element(
         "section",
-        heading + element("div", pictures, class_="around") + element("p", note, class_="note"),
+        heading + element("div", pictures, class_=kind) + element("p", note, class_="note"),
     )
 
 

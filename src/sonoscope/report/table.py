@@ -20,6 +20,7 @@ _COLUMNS = {
     "spread": "Spread",
     "score": "Score",
 }
+_MANY_ROWS = 300  # from here on the browser lays out only the rows that are seen
 _NOTHING = element("td", "–", class_="none")
 
 
@@ -45,7 +46,13 @@ def event_table(
     )
     return element(
         "div",
-        element("table", element("thead", element("tr", head)) + element("tbody", rows), id=name),
+        element(
+            "table",
+            element("thead", element("tr", head)) + element("tbody", rows),
+            id=name,
+            class_="big" if len(tracks) > _MANY_ROWS else None,
+            style=f"--columns:{len(columns) - 1}",
+        ),
         class_="table-frame",
     )
 

@@ -161,7 +161,7 @@ def activity_panel(
 
 def _curve(activity: Float[ndarray, " frame"], duration_s: float, top: float, bottom: float) -> str:
     """Draw a stepped area; runs of equal height become one step, so that silence costs nothing."""
-    heights = np.rint(_CURVE_STEPS * np.clip(pooled(activity), 0, 1)).astype(int)
+    heights = np.floor(_CURVE_STEPS * np.clip(pooled(activity), 0, 1) + 1e-6).astype(int)
     if not heights.any():
         return ""
     starts = np.flatnonzero(np.diff(heights, prepend=heights[0] - 1))
@@ -210,7 +210,7 @@ def angle_panel(
     ghosts: Sequence[Track] = (),
     kind: Literal["", "reference", "found"] = "",
 ) -> str:
-    """Draw azimuth or elevation over time; ghosts, of the reference panel, lie pale behind."""
+    """Draw azimuth or elevation over time; ghosts lie pale behind, for comparison."""
     axis, limit, step = (1, 180, 90) if name == "azimuth" else (2, 90, 45)
     named = {180: "behind", 90: "left", 0: "ahead", -90: "right", -180: "behind"}
     if name == "elevation":
@@ -218,7 +218,7 @@ def angle_panel(
     marks = range(limit, -limit - 1, -step)
     rules = "".join(f"M0 {-mark}H{number(duration_s)}" for mark in marks if abs(mark) < limit)
     drawn = element("path", d=rules, class_="rule")
-    drawn += _ghosts(ghosts, looks, f"{name}-reference")
+    drawn += _ghosts(ghosts, looks, axis)
     drawn += _ways(tracks, looks, axis, f"{name}-{kind or 'found'}")
     ticks = [
         (
@@ -244,30 +244,37 @@ def no_directions_panel(reason: str) -> str:
 
 
 def _ways(tracks: Sequence[Track], looks: Mapping[str, Look], axis: int, name: str) -> str:
-    """Lines and marks, one group a label; the lines have ids, so that ghosts can point to them."""
+    """Draw lines and marks, one group a label; the lines have ids."""
     groups = []
-    for label, look in looks.items():
-        ways = [t.way for t in tracks if t.event.label == label and t.way is not None]
-        if not ways:
-            continue
-        line = "".join(
-            "M" + "L".join(f"{p[0]:.7g} {-p[axis]:.4g}" for p in run)
-            for way in ways
-            for run in way.runs
-        )
+    for label, ways in _by_label(tracks).items():
+        look = looks[label]
         starts = "".join(f"M{w.first[0]:.7g} {-w.first[axis]:.4g}h0" for w in ways)
-        drawn = element("path", d=line, class_="line", id=f"{name}-{look.place}")
-        groups.append(element("g", drawn + mark_at(starts, look), class_=look.classes))
+        line = element("path", d=_line(ways, axis), class_="line", id=f"{name}-{look.place}")
+        groups.append(element("g", line + mark_at(starts, look), class_=look.classes))
     return "".join(groups)
 
 
-def _ghosts(tracks: Sequence[Track], looks: Mapping[str, Look], name: str) -> str:
-    """Draw the lines of another panel once more, wide and pale."""
-    labels = {track.event.label for track in tracks if track.way is not None}
+def _ghosts(tracks: Sequence[Track], looks: Mapping[str, Look], axis: int) -> str:
+    """Draw lines alone, wide and pale."""
     return "".join(
-        element("use", href=f"#{name}-{look.place}", class_=f"{look.classes} ghost")
-        for label, look in looks.items()
-        if label in labels
+        element("path", d=_line(ways, axis), class_=f"ghost {looks[label].classes}")
+        for label, ways in _by_label(tracks).items()
+    )
+
+
+def _by_label(tracks: Sequence[Track]) -> dict[str, list[Way]]:
+    ways: dict[str, list[Way]] = {}
+    for track in tracks:
+        if track.way is not None:
+            ways.setdefault(track.event.label, []).append(track.way)
+    return ways
+
+
+def _line(ways: Sequence[Way], axis: int) -> str:
+    return "".join(
+        "M" + "L".join(f"{p[0]:.7g} {-p[axis]:.4g}" for p in run)
+        for way in ways
+        for run in way.runs
     )
 
 
