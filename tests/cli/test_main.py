@@ -8,7 +8,7 @@ import pytest
 from sonoscope import __version__, pipeline
 from sonoscope.cli import main as door
 
-VERBS = ("analyze", "demo", "models", "score", "train")
+VERBS = ("analyze", "demo", "models", "score", "simulate", "train")
 
 
 def python(code: str) -> str:

@@ -14,6 +14,7 @@ from sonoscope.cli.analyze import analyze
 from sonoscope.cli.demo import demo
 from sonoscope.cli.models import models
 from sonoscope.cli.score import score
+from sonoscope.cli.simulate import simulate
 from sonoscope.cli.train import train
 from sonoscope.core.errors import SonoscopeError
 
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (analyze, demo, models, score, train):
+for verb in (analyze, demo, models, score, simulate, train):
     app.command()(verb)
 
 
