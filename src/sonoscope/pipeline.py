@@ -17,10 +17,11 @@ from sonoscope.core.audio import AudioFile, ChannelFormat, check_format, probe, 
 from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.event import Event
 from sonoscope.inference.detector import Detector, Heard
-from sonoscope.inference.model_file import Card, resolve
+from sonoscope.inference.model_file import resolve
 from sonoscope.report.page import ModelCard, Report, write_page
 from sonoscope.report.spectrogram import Spectrogram, SpectrogramColumns
 from sonoscope.signal.ambisonics import Encoder, array_encoder, guess_format, to_foa
+from sonoscope.targets.card import Card
 from sonoscope.targets.classwise import decode
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import pytest
 
 from sonoscope.core.errors import CheckpointError
 from sonoscope.inference import model_file
-from sonoscope.inference.model_file import Card, card_text, load, read_card, resolve, shipped
+from sonoscope.inference.model_file import load, resolve, shipped
+from sonoscope.targets.card import Card, card_text, read_card
 from sonoscope.targets.classwise import Decoding
 
 TOYS = Path(__file__).parent / "toys"

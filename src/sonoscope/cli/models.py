@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from sonoscope.inference.model_file import Card
+    from sonoscope.targets.card import Card
 
 
 def models(
@@ -16,7 +16,8 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the shipped models, or show the card of one."""
-    from sonoscope.inference.model_file import card_text, load, resolve, shipped
+    from sonoscope.inference.model_file import load, resolve, shipped
+    from sonoscope.targets.card import card_text
 
     paths = shipped() if name is None else [resolve(name)]
     cards = [load(path, threads=1).card for path in paths]

@@ -23,7 +23,8 @@ from numpy import ndarray
 
 from sonoscope.core.errors import CheckpointError, InputError
 from sonoscope.core.frames import FrameGrid
-from sonoscope.inference.model_file import N_CHANNELS, REFUSALS, Card, ModelFile, load
+from sonoscope.inference.model_file import N_CHANNELS, REFUSALS, ModelFile, load
+from sonoscope.targets.card import Card
 
 WINDOWS_AT_ONCE = 4
 """Windows that go through the network together: recurrent layers gain most from it."""

@@ -5,23 +5,14 @@ frame, label) in 0..1 and "direction" (batch, frame, label, 3). The card is one 
 graph's metadata under `CARD_KEY`. Nothing in a model file is ever executed but ONNX operators.
 """
 
-from dataclasses import dataclass as plain_dataclass
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
 
 import onnxruntime
-from pydantic import Field, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
 
-from sonoscope.core.audio import MAX_RATE_HZ, MIN_RATE_HZ
 from sonoscope.core.errors import CheckpointError
-from sonoscope.core.frames import FrameGrid
-from sonoscope.core.recipe import STRICT
-from sonoscope.targets.classwise import Decoding
-
-CARD_KEY = "sonoscope.card"
-"""Where the card lies in the metadata of the ONNX file."""
+from sonoscope.targets.card import CARD_KEY, Card, read_card
 
 N_CHANNELS = 4
 SUFFIX = ".onnx"
@@ -43,80 +34,8 @@ REFUSALS = (
 
 _ERRORS_ONLY = 4  # the session says by exceptions what it would also log
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Label = Annotated[str, Field(min_length=1)]
 
-
-@dataclass(config=STRICT)
-class Card:
-    """What a model file says of itself.
-
-    Attributes
-    ----------
-    name, version
-        What people call it; `name` is also the file's name where it ships.
-    labels
-        What it can hear, in the order of its outputs.
-    rate_hz, window, hop
-        Samples per second, samples of one window, samples per output frame.
-    channel_format
-        "foa" (ACN/SN3D) or "tetra" (the DCASE capsules).
-    decoding
-        How its frames become events.
-    target
-        How its outputs are to be read.
-    recipe
-        The text of the recipe it was trained by.
-    seed
-        The seed of the training.
-    trained_on, data_hash
-        What sound it learnt from, in words and as a hash.
-    metrics
-        Scores on named test sets: set -> metric -> figure.
-    licence, attribution
-        Of the weights, and of the recordings they learnt from.
-    """
-
-    name: Name
-    version: str
-    labels: Annotated[tuple[Label, ...], Field(min_length=1)]
-    rate_hz: Annotated[int, Field(ge=MIN_RATE_HZ, le=MAX_RATE_HZ)]
-    channel_format: Literal["foa", "tetra"]
-    window: Annotated[int, Field(ge=1)]
-    hop: Annotated[int, Field(ge=1)]
-    decoding: Decoding
-    target: Literal["classwise-xyz"] = "classwise-xyz"
-    recipe: str = ""
-    seed: int | None = None
-    trained_on: str = ""
-    data_hash: str = ""
-    metrics: dict[str, dict[str, float]] = Field(default_factory=dict)
-    licence: str = ""
-    attribution: str = ""
-
-    def __post_init__(self) -> None:
-        if self.window % self.hop:
-            raise ValueError(f"window ({self.window}) must be a multiple of hop ({self.hop})")
-        if len(set(self.labels)) < len(self.labels):
-            raise ValueError("labels must differ from each other")
-        if len(self.decoding.thresholds) != len(self.labels):
-            raise ValueError(
-                f"decoding.thresholds must be {len(self.labels)} numbers, one a label, "
-                f"but {len(self.decoding.thresholds)} were given"
-            )
-
-    @property
-    def grid(self) -> FrameGrid:
-        """The grid of the output frames."""
-        return FrameGrid(self.rate_hz, self.hop)
-
-    @property
-    def window_frames(self) -> int:
-        """How many frames one window gives."""
-        return self.window // self.hop
-
-
-@plain_dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ModelFile:
     """A model ready to run.
 
@@ -133,30 +52,6 @@ class ModelFile:
     path: Path
     card: Card
     session: onnxruntime.InferenceSession
-
-
-def card_text(card: Card) -> str:
-    """Write a card as the JSON text that goes under `CARD_KEY`."""
-    return TypeAdapter(Card).dump_json(card, indent=1).decode()
-
-
-def read_card(text: str, *, where: str) -> Card:
-    """Read a card's JSON text.
-
-    Raises
-    ------
-    CheckpointError
-        If it is not JSON, or a key is unknown, missing or out of range.
-    """
-    try:
-        return TypeAdapter(Card).validate_json(text)
-    except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'card'}: "
-            + fault["msg"].removeprefix("Value error, ")
-            for fault in error.errors()[:3]
-        )
-        raise CheckpointError(f"{where}: the card must describe the model, but {told}") from error
 
 
 def load(path: Path, threads: int | None = None) -> ModelFile:
