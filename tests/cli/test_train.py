@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from sonoscope.cli.train import train
-from sonoscope.core.errors import SettingError
+from sonoscope.core.errors import SonoscopeError
 
 APP = typer.Typer()
 APP.command()(train)
@@ -18,7 +18,7 @@ APP.command()(train)
 def refused(*words: str) -> str:
     """Run it and give its refusal."""
     result = CliRunner().invoke(APP, list(words))
-    assert isinstance(result.exception, SettingError), result.output
+    assert isinstance(result.exception, SonoscopeError), result.output
     return str(result.exception)
 
 
@@ -37,7 +37,7 @@ def test_without_the_extra_it_says_how_to_install_it(
 
 
 def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
-    assert "nowhere.toml: not a readable recipe" in refused(
+    assert "nowhere.toml: a recipe must be a file" in refused(
         str(tmp_path / "nowhere.toml"), "--out", str(tmp_path / "out")
     )
     assert not (tmp_path / "out").exists()

@@ -16,11 +16,13 @@ from sonoscope.training.validation import evaluate
 RECIPE = """
 name = "trial"
 labels = ["siren", "vacuum_cleaner"]
+extra_labels = ["footsteps"]
 steps = 4
 batch_size = 2
 window_s = 1.0
 [scene]
 t60_s = [0.15, 0.3]
+extra_share = 0.3
 [network.body]
 width = 4
 [data]
@@ -28,6 +30,8 @@ modelled_share = 1.0
 [validation]
 every = 2
 scenes = 2
+[validation.scene]
+mono_share = 0.0
 """
 
 
@@ -54,8 +58,8 @@ def test_train_resume_and_load(tmp_path: Path) -> None:
 
     network, recipe = load(last)
     made = parts(recipe, Material((), ()))
-    scores = evaluate(network, [made.validation.batch(0, 2, 1.0)])
+    scores = evaluate(network, [made.validation.batch(0, 2, 1.0)], n_labels=2)
     assert 0 <= scores.fr <= 1
     foa = network.heard_as("foa")
     with torch.no_grad():
-        assert foa(torch.zeros(1, 4, 16_000)).activity.shape == (1, 50, 2)
+        assert foa(torch.zeros(1, 4, 16_000)).activity.shape == (1, 50, 3)

@@ -77,7 +77,7 @@ def test_the_loss_of_2020_is_the_root_of_a_sum_over_a_number() -> None:
 def test_silence_and_perfect_answers_have_finite_gradients(kind: DirectionLoss) -> None:
     for truth in (torch.zeros(1, 2, 1, 3), torch.tensor([[[AHEAD], [LEFT]]])):
         for start in (truth, torch.zeros(1, 2, 1, 3)):
-            guess = start.clone().requires_grad_(requires_grad=True)
+            guess = start.clone().requires_grad_()
             direction_loss(guess, truth, LossSettings(direction=kind)).backward()  # type: ignore[no-untyped-call]
             assert guess.grad is not None
             assert torch.isfinite(guess.grad).all()

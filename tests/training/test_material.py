@@ -8,8 +8,8 @@ import pytest
 import soundfile
 
 from sonoscope.core.errors import InputError, SettingError
-from sonoscope.simulation.schedule import SceneSettings
-from sonoscope.training.material import data_hash, gather
+from sonoscope.simulation.sources import Clip
+from sonoscope.training.material import data_hash, gather, held_out_groups
 from sonoscope.training.recipe import DataSettings, TrainRecipe
 
 RECIPE = TrainRecipe(name="mine", labels=("bang",), data=DataSettings(own=True))
@@ -32,9 +32,36 @@ def test_own_clips_of_the_labels_are_taken(data: Path) -> None:
     assert [clip.label for clip in material.validation] == ["bang"]
 
 
-def test_other_labels_come_along_where_scenes_have_extra_events(data: Path) -> None:
-    material = gather(replace(RECIPE, scene=SceneSettings(extra_share=0.2)), data)
+def test_extra_labels_come_along(data: Path) -> None:
+    material = gather(replace(RECIPE, extra_labels=("hum",)), data)
     assert [clip.label for clip in material.train] == ["bang", "hum"]
+
+
+def test_held_out_groups_are_a_share_of_each_label_and_never_words() -> None:
+    clips = [
+        Clip(label, Path(f"{label}{i}.wav"), f"{label}{i // 2}", "1", "CC0", "me")
+        for label, count in (("dog", 80), ("siren", 8))
+        for i in range(count)
+    ]
+    spoken = Clip("speech", Path("w.wav"), "ann", "1", "CC0", "me", is_word=True)
+    held = held_out_groups([*clips, spoken], 0.1)
+    assert sum(group.startswith("dog") for group in held) == 4
+    assert sum(group.startswith("siren") for group in held) == 2
+    assert "ann" not in held
+    assert held_out_groups([spoken, *reversed(clips)], 0.1) == held
+
+
+def test_held_out_clips_change_sides(data: Path) -> None:
+    generator = np.random.default_rng(1)
+    for i in range(5):
+        path = data / "own/train/bang" / f"{i}.wav"
+        soundfile.write(path, 0.1 * generator.standard_normal(800), 8_000)
+    asked = DataSettings(own=True, held_out_share=0.4)
+    material = gather(replace(RECIPE, data=asked), data)
+    names = [{clip.path.name for clip in side} for side in (material.train, material.validation)]
+    assert (len(names[0]), len(names[1])) == (4, 2)
+    assert not names[0] & names[1]
+    assert "validation.wav" not in names[1]
 
 
 def test_the_same_bytes_on_both_sides_are_refused(data: Path) -> None:

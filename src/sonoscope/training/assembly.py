@@ -40,8 +40,8 @@ def parts(recipe: TrainRecipe, material: Material) -> Parts:
     """Make what the loop needs."""
     return Parts(
         network=Build(recipe),
-        train=stream(recipe, material.train, recipe.seed),
-        validation=stream(recipe, material.validation, recipe.validation.seed),
+        train=_train_stream(recipe, material.train),
+        validation=_validation_stream(recipe, material.validation),
         data_hash=data_hash(recipe, material),
         formats=recipe.network.formats,
     )
@@ -58,26 +58,35 @@ class Build:
         return build(self.recipe.network, len(self.recipe.all_labels))
 
 
-def stream(recipe: TrainRecipe, clips: Sequence[Clip], seed: int) -> SceneStream:
-    """Make scenes of some clips, and of modelled sounds where the recipe asks for them.
+def _train_stream(recipe: TrainRecipe, clips: Sequence[Clip]) -> SceneStream:
+    bank = _bank(recipe, clips, recipe.scene.rate_hz, recipe.data.modelled_share)
+    formats, extra = recipe.network.formats, recipe.extra_labels
+    return SceneStream(recipe.scene, bank, recipe.labels, recipe.seed, formats, extra)
 
-    Raises
-    ------
-    SettingError
-        If there is neither a clip nor a model.
-    """
-    rate_hz = recipe.scene.rate_hz
-    modelled = ModelledBank(rate_hz) if recipe.data.modelled_share else None
-    bank: SoundBank
-    if clips and modelled is not None:
-        bank = MixedBank(ClipBank(clips, rate_hz), modelled, recipe.data.modelled_share)
-    elif clips:
-        bank = ClipBank(clips, rate_hz)
-    elif modelled is not None:
-        bank = modelled
-    else:
-        raise SettingError(f"{recipe.name}: data must name some sounds, but it names none")
-    return SceneStream(recipe.scene, bank, recipe.all_labels, seed, recipe.network.formats)
+
+def _validation_stream(recipe: TrainRecipe, clips: Sequence[Clip]) -> SceneStream:
+    """Make scenes in which those extra labels sound that have clips; they are not scored."""
+    scene = recipe.validation.scene or recipe.scene
+    if scene.rate_hz != recipe.scene.rate_hz:
+        raise SettingError(
+            f"{recipe.name}: validation.scene.rate_hz must be {recipe.scene.rate_hz} as in"
+            f" training, but {scene.rate_hz} was given"
+        )
+    bank = _bank(recipe, clips, scene.rate_hz, 0.0)
+    extra = [label for label in recipe.extra_labels if label in bank.labels]
+    seed, formats = recipe.validation.seed, recipe.network.formats
+    return SceneStream(scene, bank, recipe.labels, seed, formats, extra)
+
+
+def _bank(
+    recipe: TrainRecipe, clips: Sequence[Clip], rate_hz: int, modelled_share: float
+) -> SoundBank:
+    if not recipe.data.modelled_share:
+        if not clips:
+            raise SettingError(f"{recipe.name}: data must name some sounds, but it names none")
+        return ClipBank(clips, rate_hz)
+    modelled = ModelledBank(rate_hz)
+    return MixedBank(ClipBank(clips, rate_hz), modelled, modelled_share) if clips else modelled
 
 
 def load(path: Path) -> tuple[Network, TrainRecipe]:

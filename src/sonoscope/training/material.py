@@ -1,10 +1,12 @@
 """Which clips a recipe trains with, and which it keeps apart for validation.
 
 Below the data folder lie `esc50/`, `digits/` and `own/` (the user's own clips: `own/train/LABEL/*`
-and `own/validation/LABEL/*`), each as far as the recipe asks for it.
+and `own/validation/LABEL/*`, the second unless the recipe holds out a share of the first), each as
+far as the recipe asks for it.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +25,7 @@ class Material:
 
 
 def gather(recipe: TrainRecipe, data: Path | None) -> Material:
-    """List the clips of a recipe: of its labels, and of others if its scenes have extra events.
+    """List the clips of a recipe, those of its labels and extra labels.
 
     Raises
     ------
@@ -40,15 +42,13 @@ def gather(recipe: TrainRecipe, data: Path | None) -> Material:
         raise SettingError(
             f"{recipe.name}: --data must be the folder of the clips, but none was given"
         )
+    train = _clips(recipe, data, asked.esc50_folds, asked.digits_speakers, "train")
+    held = held_out_groups(train, asked.held_out_share) if asked.held_out_share else set[str]()
+    folds, speakers = asked.esc50_validation_folds, asked.digits_validation_speakers
+    apart = _clips(recipe, data, folds, speakers, "validation")
     found = Material(
-        _clips(recipe, data, asked.esc50_folds, asked.digits_speakers, "train"),
-        _clips(
-            recipe,
-            data,
-            asked.esc50_validation_folds,
-            asked.digits_validation_speakers,
-            "validation",
-        ),
+        tuple(clip for clip in train if clip.group not in held),
+        tuple(clip for clip in train if clip.group in held) + apart,
     )
     if not found.validation:
         raise SettingError(
@@ -56,6 +56,22 @@ def gather(recipe: TrainRecipe, data: Path | None) -> Material:
         )
     assert_disjoint(found.train, found.validation)
     return found
+
+
+def held_out_groups(clips: Iterable[Clip], share: float) -> set[str]:
+    """Choose a share of each label's groups, at least two, by the hash of their names.
+
+    Spoken words are left alone: their speakers are named by the recipe.
+    """
+    by_label: dict[str, set[str]] = {}
+    for clip in clips:
+        if not clip.is_word:
+            by_label.setdefault(clip.label, set()).add(clip.group)
+    held = set[str]()
+    for groups in by_label.values():
+        shuffled = sorted(groups, key=lambda group: hashlib.sha256(group.encode()).hexdigest())
+        held.update(shuffled[: max(2, round(share * len(groups)))])
+    return held
 
 
 def data_hash(recipe: TrainRecipe, material: Material) -> str:
@@ -72,10 +88,9 @@ def _clips(
         found += esc50.clips(data / "esc50", folds=folds, licences=licences)
     if speakers:
         found += digits.clips(data / "digits", speakers=speakers)
-    if recipe.data.own:
+    if recipe.data.own and (side == "train" or not recipe.data.held_out_share):
         found += folder.clips(data / "own" / side)
-    others = recipe.scene.extra_share > 0
-    return tuple(clip for clip in found if others or clip.label in recipe.all_labels)
+    return tuple(clip for clip in found if clip.label in recipe.all_labels)
 
 
 def _names(clips: Sequence[Clip]) -> list[str]:

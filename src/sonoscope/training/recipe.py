@@ -54,11 +54,14 @@ class ValidationSettings:
         How many scenes, rounded up to whole batches.
     seed
         Which scenes.
+    scene
+        Ranges of these scenes; those of the training where left out.
     """
 
     every: Annotated[int, Field(ge=1)] = 250
     scenes: Annotated[int, Field(ge=1)] = 24
     seed: Annotated[int, Field(ge=0)] = 1_000
+    scene: SceneSettings | None = None
 
 
 @settings(config=STRICT)
@@ -75,8 +78,12 @@ class DataSettings:
         Speakers of the Free Spoken Digit Dataset; without any the set is not read.
     own
         Whether to read the user's own clips too: `own/train/LABEL/*` and `own/validation/LABEL/*`.
+    held_out_share
+        Share of each label's groups, but at least two, that move from training to validation
+        (spoken digits excepted); which ones is told by the hash of their names.
     modelled_share
-        Share of a label's events that physical models make, where there is a model of it.
+        Share of a label's events that physical models make, where there is a model of it; in
+        validation they stand in for labels without clips alone.
     """
 
     esc50_folds: tuple[int, ...] = ()
@@ -85,6 +92,7 @@ class DataSettings:
     digits_speakers: tuple[str, ...] = ()
     digits_validation_speakers: tuple[str, ...] = ()
     own: bool = False
+    held_out_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     modelled_share: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
@@ -99,7 +107,8 @@ class TrainRecipe:
     labels
         What it will tell apart.
     extra_labels
-        Trained beside so that the rest of the world is known; dropped when the network is exported.
+        Trained beside so that the rest of the world is known; they sound in the scenes'
+        `extra_share` and are dropped when the network is exported.
     scene, network, data, loss, validation
         Settings of the parts.
     steps, batch_size, window_s
