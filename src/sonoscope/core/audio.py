@@ -9,7 +9,6 @@ Files: WAV, WAVEX, RF64, FLAC, OGG Vorbis, Opus and AIFF, told by their content 
 """
 
 import os
-import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ import soxr  # type: ignore[import-untyped]
 from jaxtyping import Float
 from numpy import ndarray
 
+from sonoscope.core.durable import replacing
 from sonoscope.core.errors import InputError, SettingError
 
 ChannelFormat = Literal["mono", "stereo", "foa", "n3d", "fuma", "tetra", "array"]
@@ -269,9 +269,9 @@ def write(path: Path, recording: Recording, sampling: Sampling | None = None) ->
     size = recording.samples.size * 4
     container = "FLAC" if kind == ".flac" else "RF64" if size > 4_000_000_000 else "WAV"
     try:
-        with _replacing(path) as file:
+        with replacing(path) as file:
             _write_frames(file, recording, container, _SUBTYPES[sampling])
-    except (OSError, soundfile.SoundFileError) as error:
+    except soundfile.SoundFileError as error:
         raise InputError(f"{path}: cannot be written: {error}") from error
 
 
@@ -293,20 +293,6 @@ def _write_frames(file: BinaryIO, recording: Recording, container: str, subtype:
     if container != "FLAC" and peak >= 0:  # libsndfile stamps the time of day beside the peaks
         file.seek(peak + 12)
         file.write(bytes(4))
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a file beside `path` that takes its place once written and on the disk."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with beside.open("x+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 class _Forward(soundfile.SoundFile):  # type: ignore[misc]

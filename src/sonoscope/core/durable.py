@@ -1,40 +1,44 @@
 """Files that are there whole or not at all: written beside, flushed to the disk, then renamed."""
 
 import os
-import tempfile
-from contextlib import suppress
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from sonoscope.core.errors import InputError
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file (UTF-8, line ends as given) in one step.
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file beside `path` that takes its place once it is written and on the disk.
 
     Raises
     ------
     InputError
         If the folder does not exist or nothing can be written there.
     """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with beside.open("x+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(beside).chmod(0o666 & ~_umask())  # mkstemp gives its files to their owner alone
-        Path(beside).replace(path)
+        beside.replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
-        with suppress(FileNotFoundError):
-            Path(beside).unlink()
+        with suppress(OSError):
+            beside.unlink()
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file in one step; raises InputError as `replacing` does."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file (UTF-8, line ends as given) in one step; raises InputError likewise."""
+    write_bytes(path, text.encode("utf-8"))

@@ -4,7 +4,6 @@ Below the data folder lie `esc50/`, `digits/` and `own/` (the user's own clips, 
 each as far as the recipe asks for it. Without any of them only the modelled sounds are there.
 """
 
-import hashlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -44,8 +43,10 @@ class ClipChoice:
     modelled_share: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
-def find_clips(choice: ClipChoice, data: Path | None, labels: Collection[str]) -> list[Clip]:
-    """List the recorded clips of some labels.
+def find_clips(
+    choice: ClipChoice, data: Path | None, labels: Collection[str], *, own: str = "own"
+) -> list[Clip]:
+    """List the recorded clips of some labels; the user's own lie in `own`, below the data folder.
 
     Raises
     ------
@@ -65,39 +66,29 @@ def find_clips(choice: ClipChoice, data: Path | None, labels: Collection[str]) -
     if choice.digits_speakers:
         found += digits.clips(data / "digits", speakers=choice.digits_speakers)
     if choice.own:
-        found += folder.clips(data / "own")
+        found += folder.clips(data / own)
     return [clip for clip in found if clip.label in labels]
 
 
-def held_out(clips: Sequence[Clip], share: float) -> tuple[list[Clip], list[Clip]]:
-    """Divide clips into those to learn from and those to validate with, original by original.
+def bank(
+    choice: ClipChoice, clips: Sequence[Clip], rate_hz: int, *, modelled_share: float | None = None
+) -> SoundBank:
+    """Make the bank of some clips, and of modelled sounds if the choice has a share of them.
 
-    Of every label a share of its originals, at least two, is held out: those whose names hash
-    lowest, so that the choice is the same wherever the clips lie. Spoken words stay: their
-    originals are speakers, and few.
-    """
-    groups: set[str] = set()
-    for label in {clip.label for clip in clips}:
-        mine = {clip.group for clip in clips if clip.label == label and not clip.is_word}
-        ranked = sorted(mine, key=lambda group: hashlib.sha256(group.encode()).hexdigest())
-        groups |= set(ranked[: max(2, round(share * len(ranked)))] if share else [])
-    kept = [clip for clip in clips if clip.group not in groups]
-    return kept, [clip for clip in clips if clip.group in groups]
-
-
-def bank(clips: Sequence[Clip], modelled_share: float, rate_hz: int) -> SoundBank:
-    """Make the bank of some clips, and of modelled sounds where a share of them is wanted.
+    Parameters
+    ----------
+    modelled_share
+        In place of the choice's own: 0 lets models stand in for labels without clips alone.
 
     Raises
     ------
     SettingError
         If there is neither a clip nor a model.
     """
-    if not clips and not modelled_share:
-        raise SettingError("data must name some sounds, but it names none")
-    if not clips:
-        return ModelledBank(rate_hz)
-    recorded = ClipBank(clips, rate_hz)
-    if not modelled_share:
-        return recorded
-    return MixedBank(recorded, ModelledBank(rate_hz), modelled_share)
+    if not choice.modelled_share:
+        if not clips:
+            raise SettingError("data must name some sounds, but it names none")
+        return ClipBank(clips, rate_hz)
+    modelled = ModelledBank(rate_hz)
+    share = choice.modelled_share if modelled_share is None else modelled_share
+    return MixedBank(ClipBank(clips, rate_hz), modelled, share) if clips else modelled

@@ -62,7 +62,7 @@ def scene_stream(recipe: SceneSetRecipe, data: Path | None, seed: int) -> SceneS
     """Give the recipe's scenes by number, in memory."""
     labels = (*recipe.labels, *recipe.extra_labels)
     clips = find_clips(recipe.data, data, labels)
-    sounds = bank(clips, recipe.data.modelled_share, recipe.scene.rate_hz)
+    sounds = bank(recipe.data, clips, recipe.scene.rate_hz)
     return SceneStream(
         recipe.scene, sounds, recipe.labels, seed, recipe.formats, recipe.extra_labels
     )

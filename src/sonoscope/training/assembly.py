@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sonoscope.core.errors import CheckpointError, SettingError
+from sonoscope.datasets.choice import bank
 from sonoscope.models.build import Network, build
-from sonoscope.simulation.sources import Clip, ClipBank, MixedBank, ModelledBank, SoundBank
+from sonoscope.simulation.sources import Clip
 from sonoscope.simulation.stream import SceneStream
 from sonoscope.training import checkpoint
 from sonoscope.training.loop import Listener, Machine, Parts, fit
@@ -41,7 +42,7 @@ def parts(recipe: TrainRecipe, material: Material) -> Parts:
     return Parts(
         network=Build(recipe),
         train=_train_stream(recipe, material.train),
-        validation=_validation_stream(recipe, material.validation),
+        validation=validation_stream(recipe, material.validation),
         data_hash=data_hash(recipe, material),
         formats=recipe.network.formats,
     )
@@ -59,12 +60,12 @@ class Build:
 
 
 def _train_stream(recipe: TrainRecipe, clips: Sequence[Clip]) -> SceneStream:
-    bank = _bank(recipe, clips, recipe.scene.rate_hz, recipe.data.modelled_share)
+    sounds = bank(recipe.data, clips, recipe.scene.rate_hz)
     formats, extra = recipe.network.formats, recipe.extra_labels
-    return SceneStream(recipe.scene, bank, recipe.labels, recipe.seed, formats, extra)
+    return SceneStream(recipe.scene, sounds, recipe.labels, recipe.seed, formats, extra)
 
 
-def _validation_stream(recipe: TrainRecipe, clips: Sequence[Clip]) -> SceneStream:
+def validation_stream(recipe: TrainRecipe, clips: Sequence[Clip]) -> SceneStream:
     """Make scenes in which those extra labels sound that have clips; they are not scored."""
     scene = recipe.validation.scene or recipe.scene
     if scene.rate_hz != recipe.scene.rate_hz:
@@ -72,21 +73,10 @@ def _validation_stream(recipe: TrainRecipe, clips: Sequence[Clip]) -> SceneStrea
             f"{recipe.name}: validation.scene.rate_hz must be {recipe.scene.rate_hz} as in"
             f" training, but {scene.rate_hz} was given"
         )
-    bank = _bank(recipe, clips, scene.rate_hz, 0.0)
-    extra = [label for label in recipe.extra_labels if label in bank.labels]
+    sounds = bank(recipe.data, clips, scene.rate_hz, modelled_share=0.0)
+    extra = [label for label in recipe.extra_labels if label in sounds.labels]
     seed, formats = recipe.validation.seed, recipe.network.formats
-    return SceneStream(scene, bank, recipe.labels, seed, formats, extra)
-
-
-def _bank(
-    recipe: TrainRecipe, clips: Sequence[Clip], rate_hz: int, modelled_share: float
-) -> SoundBank:
-    if not recipe.data.modelled_share:
-        if not clips:
-            raise SettingError(f"{recipe.name}: data must name some sounds, but it names none")
-        return ClipBank(clips, rate_hz)
-    modelled = ModelledBank(rate_hz)
-    return MixedBank(ClipBank(clips, rate_hz), modelled, modelled_share) if clips else modelled
+    return SceneStream(scene, sounds, recipe.labels, seed, formats, extra)
 
 
 def load(path: Path) -> tuple[Network, TrainRecipe]:

@@ -9,9 +9,7 @@ OUT/checkpoint.json                  which of them counts: written last, so that
 """
 
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from sonoscope.core.durable import write_text
-from sonoscope.core.errors import CheckpointError, InputError
+from sonoscope.core.durable import write_bytes, write_text
+from sonoscope.core.errors import CheckpointError
 
 POINTER = "checkpoint.json"
 _ABOUT = "sonoscope.training"
@@ -94,7 +92,7 @@ def write(
     pointer = asdict(here) | {"file": path.name}
     # one entry: safetensors writes several in an order of its own, and bytes should repeat
     about = pointer | {"elapsed_s": 0.0}
-    _write_bytes(path, save(tensors, {_ABOUT: json.dumps(about, sort_keys=True)}))
+    write_bytes(path, save(tensors, {_ABOUT: json.dumps(about, sort_keys=True)}))
     write_text(out / POINTER, json.dumps(pointer, indent=1) + "\n")
     for old in sorted(out.glob("checkpoint-*.safetensors"))[:-_KEPT]:
         old.unlink()
@@ -204,17 +202,3 @@ def _fill(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
             )
     for name, value in state.items():
         value.copy_(tensors[name])
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    beside = path.with_name(f"{path.name}.part")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sonoscope.core.errors import SettingError
-from sonoscope.datasets import digits, esc50, folder
+from sonoscope.datasets.choice import ClipChoice, find_clips
 from sonoscope.simulation.sources import Clip, assert_disjoint
 from sonoscope.training.recipe import TrainRecipe, fingerprint, to_json
 
@@ -35,20 +35,23 @@ def gather(recipe: TrainRecipe, data: Path | None) -> Material:
     InputError
         If a data set is not where it should be.
     """
-    asked = recipe.data
-    if not (asked.esc50_folds or asked.digits_speakers or asked.own):
+    asked, labels = recipe.data, recipe.all_labels
+    train = find_clips(asked, data, labels, own="own/train")
+    if not train:
         return Material((), ())
-    if data is None:
-        raise SettingError(
-            f"{recipe.name}: --data must be the folder of the clips, but none was given"
-        )
-    train = _clips(recipe, data, asked.esc50_folds, asked.digits_speakers, "train")
     held = held_out_groups(train, asked.held_out_share) if asked.held_out_share else set[str]()
-    folds, speakers = asked.esc50_validation_folds, asked.digits_validation_speakers
-    apart = _clips(recipe, data, folds, speakers, "validation")
+    apart = ClipChoice(
+        esc50_folds=asked.esc50_validation_folds,
+        esc50_licences=asked.esc50_licences,
+        digits_speakers=asked.digits_validation_speakers,
+        own=asked.own and not held,
+    )
     found = Material(
         tuple(clip for clip in train if clip.group not in held),
-        tuple(clip for clip in train if clip.group in held) + apart,
+        (
+            *(clip for clip in train if clip.group in held),
+            *find_clips(apart, data, labels, own="own/validation"),
+        ),
     )
     if not found.validation:
         raise SettingError(
@@ -77,20 +80,6 @@ def held_out_groups(clips: Iterable[Clip], share: float) -> set[str]:
 def data_hash(recipe: TrainRecipe, material: Material) -> str:
     """Tell the data of one training from another's: the recipe and the names of all clips."""
     return fingerprint(to_json(recipe), *_names(material.train), "|", *_names(material.validation))
-
-
-def _clips(
-    recipe: TrainRecipe, data: Path, folds: Sequence[int], speakers: Sequence[str], side: str
-) -> tuple[Clip, ...]:
-    found: list[Clip] = []
-    if folds:
-        licences = recipe.data.esc50_licences or None
-        found += esc50.clips(data / "esc50", folds=folds, licences=licences)
-    if speakers:
-        found += digits.clips(data / "digits", speakers=speakers)
-    if recipe.data.own and (side == "train" or not recipe.data.held_out_share):
-        found += folder.clips(data / "own" / side)
-    return tuple(clip for clip in found if clip.label in recipe.all_labels)
 
 
 def _names(clips: Sequence[Clip]) -> list[str]:

@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass as settings
 
 from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT
+from sonoscope.datasets.choice import ClipChoice
 from sonoscope.models.build import MaskCrnnNetwork, NetworkSettings
 from sonoscope.simulation.schedule import SceneSettings
 
@@ -65,35 +66,24 @@ class ValidationSettings:
 
 
 @settings(config=STRICT)
-class DataSettings:
-    """Which clips are trained with and which are held out for validation.
+class DataSettings(ClipChoice):
+    """Which clips are trained with (`datasets.choice`), and which are held out for validation.
+
+    The user's own clips lie in `own/train/LABEL/*` and `own/validation/LABEL/*`. In validation
+    models stand in for labels without clips alone.
 
     Attributes
     ----------
-    esc50_folds, esc50_validation_folds
-        Folds of ESC-50; without any the set is not read.
-    esc50_licences
-        Licences of the clips to use; all where empty.
-    digits_speakers, digits_validation_speakers
-        Speakers of the Free Spoken Digit Dataset; without any the set is not read.
-    own
-        Whether to read the user's own clips too: `own/train/LABEL/*` and `own/validation/LABEL/*`.
+    esc50_validation_folds, digits_validation_speakers
+        What is heard in validation alone.
     held_out_share
         Share of each label's groups, but at least two, that move from training to validation
         (spoken digits excepted); which ones is told by the hash of their names.
-    modelled_share
-        Share of a label's events that physical models make, where there is a model of it; in
-        validation they stand in for labels without clips alone.
     """
 
-    esc50_folds: tuple[int, ...] = ()
     esc50_validation_folds: tuple[int, ...] = ()
-    esc50_licences: tuple[str, ...] = ("CC0", "CC-BY")
-    digits_speakers: tuple[str, ...] = ()
     digits_validation_speakers: tuple[str, ...] = ()
-    own: bool = False
     held_out_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    modelled_share: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 @settings(config=STRICT)

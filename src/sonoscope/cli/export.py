@@ -1,0 +1,50 @@
+"""The verb `export`: a trained detector as one file that listens without torch."""
+
+import importlib.util
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sonoscope.core.errors import SettingError
+
+
+class HeardAs(StrEnum):
+    """Channel formats a detector can be exported for."""
+
+    FOA = "foa"
+    TETRA = "tetra"
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint-*.safetensors of a training.")],
+    *,
+    out: Annotated[Path, typer.Option(help="The model file to write, ending in .onnx.")],
+    heard_as: Annotated[
+        HeardAs | None,
+        typer.Option("--format", help="For which channels, if the network has several formats."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SONOSCOPE_DATA",
+            help="Clips as in training, to tune thresholds on the recipe's validation scenes.",
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What the model is called.")] = None,
+) -> None:
+    """Write a checkpoint's network as one ONNX file: raw sound in, with its card."""
+    missing = [
+        each for each in ("torch", "onnx", "onnxscript") if not importlib.util.find_spec(each)
+    ]
+    if missing:
+        raise SettingError(
+            "sonoscope export needs the training extra: pip install 'sonoscope[train]'"
+        )
+    from sonoscope.targets.card import card_text
+    from sonoscope.training.export import export as run
+
+    card = run(checkpoint, out, heard_as.value if heard_as else None, name=name, data=data)
+    print(card_text(card))
+    print(out)

@@ -1,0 +1,119 @@
+"""From a checkpoint to a model file: the averaged weights, one channel format, the card."""
+
+from pathlib import Path
+from typing import Literal
+
+import onnx
+
+from sonoscope import __version__
+from sonoscope.core.durable import write_bytes
+from sonoscope.core.errors import SettingError
+from sonoscope.core.frames import FrameGrid, whole_samples
+from sonoscope.models.export import to_onnx
+from sonoscope.simulation.sources import attribution
+from sonoscope.simulation.stream import LABEL_STEP_S
+from sonoscope.targets.card import CARD_KEY, Card, card_text
+from sonoscope.targets.classwise import Decoding
+from sonoscope.training.assembly import load, validation_stream
+from sonoscope.training.material import data_hash, gather
+from sonoscope.training.recipe import TrainRecipe, to_json
+from sonoscope.training.tuning import tuned
+from sonoscope.training.validation import outputs
+
+WINDOW_S = 10.0
+THRESHOLD = 0.4
+"""Where there is no validation to find a better one."""
+
+LICENCE = "MIT; the recordings learnt from are named under attribution"
+
+_SCENES, _AT_ONCE = 64, 4
+
+
+def export(
+    checkpoint: Path,
+    out: Path,
+    channel_format: Literal["foa", "tetra"] | None = None,
+    *,
+    name: str | None = None,
+    data: Path | None = None,
+) -> Card:
+    """Write a model file.
+
+    Parameters
+    ----------
+    checkpoint
+        Of a training.
+    channel_format
+        Which of the network's; its first where None.
+    name
+        What the model is called; the recipe's name and the format where None.
+    data
+        The folder of the training's clips: thresholds are then tuned on the recipe's validation
+        scenes, and the card thanks the clips' authors. Without it every threshold is 0.4.
+
+    Raises
+    ------
+    CheckpointError, SettingError
+        If the checkpoint cannot be read, or its network does not have the format.
+    """
+    if out.suffix != ".onnx":
+        raise SettingError(f"--out must end in .onnx, but {out} was given")
+    network, recipe = load(checkpoint)
+    heard_as = channel_format or recipe.network.formats[0]
+    alone = network.heard_as(heard_as)
+    rate_hz = recipe.scene.rate_hz
+    grid = FrameGrid(rate_hz, whole_samples(LABEL_STEP_S, rate_hz))
+    decoding = Decoding((THRESHOLD,) * len(recipe.labels))
+    metrics: dict[str, dict[str, float]] = {}
+    material = None if data is None else gather(recipe, data)
+    if material is not None:
+        stream = validation_stream(recipe, material.validation)
+        stream.formats = (heard_as,)
+        batches = (stream.batch(step, _AT_ONCE, WINDOW_S) for step in range(_SCENES // _AT_ONCE))
+        answers = outputs(alone, batches, n_labels=len(recipe.labels))
+        decoding, scores = tuned(answers, recipe.labels, grid)
+        metrics["validation"] = {
+            "ER": round(scores.er, 4),
+            "F": round(scores.f, 4),
+            "DE": round(scores.de_deg, 2),
+            "FR": round(scores.fr, 4),
+        }
+    window = whole_samples(WINDOW_S, rate_hz)
+    graph = to_onnx(alone, len(recipe.labels), window)
+    card = Card(
+        name=name or f"{recipe.name}-{heard_as}",
+        version=__version__,
+        labels=recipe.labels,
+        rate_hz=rate_hz,
+        channel_format=heard_as,
+        window=window,
+        hop=grid.hop,
+        decoding=decoding,
+        recipe=to_json(recipe),
+        seed=recipe.seed,
+        trained_on=_learnt_from(recipe),
+        data_hash="" if material is None else data_hash(recipe, material),
+        metrics=metrics,
+        licence=LICENCE,
+        attribution="" if material is None else "\n".join(attribution(material.train)),
+    )
+    onnx.helper.set_model_props(graph, {CARD_KEY: card_text(card)})
+    write_bytes(out, graph.SerializeToString())
+    return card
+
+
+def _learnt_from(recipe: TrainRecipe) -> str:
+    """Say in words what the network heard."""
+    asked, parts = recipe.data, ["simulated rooms and ambience"]
+    if asked.esc50_folds:
+        folds = ", ".join(map(str, asked.esc50_folds))
+        licences = " and ".join(asked.esc50_licences) or "all licences"
+        parts.append(f"ESC-50 folds {folds} ({licences} clips only)")
+    if asked.digits_speakers:
+        speakers = ", ".join(asked.digits_speakers)
+        parts.append(f"Free Spoken Digit Dataset, speakers {speakers} (CC BY-SA 4.0)")
+    if asked.modelled_share:
+        parts.append("physically modelled sounds")
+    if asked.own:
+        parts.append("the user's own clips")
+    return "; ".join(parts)
