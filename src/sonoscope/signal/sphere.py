@@ -35,7 +35,7 @@ def spherical_hankel2(
     return h[:-1], derivative
 
 
-def legendre(order: int, cosine: Float[ndarray, "*any"]) -> Float[ndarray, "{order+1} *any"]:
+def legendre(order: int, cosine: Float[ndarray, "*any"]) -> Float[ndarray, "#orders *any"]:
     """Give the Legendre polynomials P_0..P_order at a cosine."""
     p = np.empty((order + 1, *cosine.shape))
     p[0] = 1.0
