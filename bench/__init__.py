@@ -1,0 +1,1 @@
+"""Measurements: one file a claim, one Markdown table each; see `python -m bench --help`."""

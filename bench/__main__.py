@@ -1,0 +1,32 @@
+"""Run measurements and print their tables: `python -m bench [NAME...] --data DATA`."""
+
+import argparse
+import os
+from pathlib import Path
+
+from bench import false_alarms, held_out, measured_sphere, simulation, speed
+
+BENCHES = {
+    "speed": speed,
+    "simulation": simulation,
+    "false_alarms": false_alarms,
+    "measured_sphere": measured_sphere,
+    "held_out": held_out,
+}
+
+
+def main() -> None:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which; all by default")
+    parser.add_argument("--data", type=Path, default=os.environ.get("SONOSCOPE_DATA", "data"))
+    parser.add_argument("--work", type=Path, default=Path("runs/bench"))
+    options = parser.parse_args()
+    for name in options.names or BENCHES:
+        bench = BENCHES[name]
+        print(f"\n## {name}\n\n{bench.__doc__}", flush=True)
+        print("\n" + bench.table(options.work, Path(options.data)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

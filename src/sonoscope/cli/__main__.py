@@ -1,0 +1,5 @@
+"""`python -m sonoscope.cli` is the command `sonoscope`."""
+
+from sonoscope.cli.main import run
+
+run()
