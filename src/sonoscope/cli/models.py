@@ -20,7 +20,7 @@ def models(
     from sonoscope.targets.card import card_text
 
     paths = shipped() if name is None else [resolve(name)]
-    cards = [load(path, threads=1).card for path in paths]
+    cards = [load(path).card for path in paths]
     if as_json:
         tables = [json.loads(card_text(card)) for card in cards]
         print(json.dumps(tables if name is None else tables[0], indent=1))

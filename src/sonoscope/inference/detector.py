@@ -13,7 +13,9 @@ are heard as the network heard them when it learnt. Which windows there are depe
 of the sound alone, never on how it was cut into blocks.
 """
 
+import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from sonoscope.inference.model_file import N_CHANNELS, REFUSALS, ModelFile, load
 from sonoscope.targets.card import Card
 
 WINDOWS_AT_ONCE = 4
-"""Windows that go through the network together: recurrent layers gain most from it."""
+"""Windows that are heard together, shared out among the cores."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,18 +94,22 @@ class Detector:
     model
         The opened model file.
     batch
-        Windows that go through the network together; 1 answers soonest.
+        Windows that are heard together; 1 answers soonest.
+    threads
+        How many runs of the network go side by side. A recurrent network is a long chain of small
+        steps: two windows on two cores take half the time of one window on both.
     """
 
     model: ModelFile
     batch: int = WINDOWS_AT_ONCE
+    threads: int = 1
 
     @classmethod
     def load(
         cls, path: Path, *, threads: int | None = None, batch: int = WINDOWS_AT_ONCE
     ) -> "Detector":
-        """Open a model file; refuses as `model_file.load` does."""
-        return cls(load(path, threads), batch)
+        """Open a model file, for as many threads as there are cores; refuses as `load` does."""
+        return cls(load(path), batch, threads or _cores())
 
     @property
     def card(self) -> Card:
@@ -234,6 +240,13 @@ class Detector:
         self, windows: Float32[ndarray, "window 4 sample"]
     ) -> Float32[ndarray, "window frame label 4"]:
         """Put windows through the network: activity and direction side by side."""
+        shares = np.array_split(windows, min(self.threads, len(windows)))
+        with ThreadPoolExecutor(len(shares)) as threads:
+            return np.concatenate(list(threads.map(self._answer, shares)))
+
+    def _answer(
+        self, windows: Float32[ndarray, "window 4 sample"]
+    ) -> Float32[ndarray, "window frame label 4"]:
         card = self.card
         try:
             activity, direction = self.model.session.run(
@@ -254,6 +267,13 @@ class Detector:
         both = np.concatenate([empty, *parts])
         direction = both[..., 1:].copy() if memory.directed else None
         return Heard(both[..., 0].copy(), direction, self.card.grid)
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _faded(

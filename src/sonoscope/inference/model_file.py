@@ -54,15 +54,13 @@ class ModelFile:
     session: onnxruntime.InferenceSession
 
 
-def load(path: Path, threads: int | None = None) -> ModelFile:
-    """Open a model file.
+def load(path: Path) -> ModelFile:
+    """Open a model file; a run uses one thread, and several runs may go side by side.
 
     Parameters
     ----------
     path
         The ONNX file.
-    threads
-        How many threads one window may use; by default as many as there are cores.
 
     Raises
     ------
@@ -72,7 +70,7 @@ def load(path: Path, threads: int | None = None) -> ModelFile:
     _check_regular(path)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = 1
     try:
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]

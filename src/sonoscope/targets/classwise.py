@@ -176,11 +176,11 @@ def _path(
     smooth = _moving_sum(pull, reach=grid.nearest_edge(decoding.smoothing_s) // 2)
     smooth[np.linalg.norm(smooth, axis=1) <= NO_DIRECTION] = mean
     if np.rad2deg(angle_between(smooth, mean).max()) <= decoding.still_deg:
-        return (_waypoint(grid.start_s(start), mean),)
+        return _waypoints(np.array([grid.start_s(start)]), mean[None])
     every = max(1, grid.nearest_edge(WAYPOINT_STEP_S))
-    middles = (start + 0.5 + np.arange(len(smooth))) * grid.step_s
     last = len(smooth) - 1
-    return tuple(_waypoint(float(middles[i]), smooth[i]) for i in [*range(0, last, every), last])
+    kept = np.array([*range(0, last, every), last])
+    return _waypoints((start + kept + 0.5) * grid.step_s, smooth[kept])
 
 
 def _moving_sum(values: Float[ndarray, "frame 3"], reach: int) -> Float[ndarray, "frame 3"]:
@@ -191,6 +191,9 @@ def _moving_sum(values: Float[ndarray, "frame 3"], reach: int) -> Float[ndarray,
     return np.asarray(total[last] - total[np.maximum(frames - reach, 0)])
 
 
-def _waypoint(time_s: float, vector: Float[ndarray, "3"]) -> Waypoint:
-    azimuth, elevation = angles(vector)
-    return Waypoint(time_s, float(azimuth), float(elevation))
+def _waypoints(
+    times_s: Float[ndarray, " point"], toward: Float[ndarray, "point 3"]
+) -> tuple[Waypoint, ...]:
+    azimuth, elevation = angles(toward)
+    rows = zip(times_s.tolist(), azimuth.tolist(), elevation.tolist(), strict=True)
+    return tuple(Waypoint(*row) for row in rows)
