@@ -86,6 +86,17 @@ def test_memory_does_not_grow_with_the_sound() -> None:
     assert columns.finish().level_db.shape[1] <= 64
 
 
+def test_a_delay_by_whole_hops_moves_the_picture() -> None:
+    sound = np.random.default_rng(8).normal(size=(1, 3 * RATE_HZ)).astype(np.float32)
+    late = np.concatenate([np.zeros((1, 100 * RATE_HZ // 100), np.float32), sound], axis=1)
+    inner = slice(3, -3)  # at the start the window looks into what was silence either way
+    np.testing.assert_allclose(
+        picture(late, []).level_db[:, 100:][:, inner],
+        picture(sound, []).level_db[:, inner],
+        atol=1e-3,
+    )
+
+
 def test_channels_are_averaged_in_power() -> None:
     sound = np.random.default_rng(0).normal(size=(1, RATE_HZ)).astype(np.float32)
     one = picture(sound, []).level_db

@@ -189,6 +189,7 @@
     const time = timeAt(event.clientX);
     const plot = event.target.closest(".plot");
     if (pressed !== null) {
+      cursor.hidden = true;
       showBand(Math.min(timeAt(pressed), time), Math.max(timeAt(pressed), time));
       hideTip();
       return;
