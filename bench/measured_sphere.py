@@ -2,8 +2,8 @@
 
 The measured impulse response (SOFiA set A3, anechoic) is encoded to FOA; each of its four direct
 sounds is cut out and convolved with clips of ESC-50 fold 5. Turning the frame by rotations of a
-cube puts the same sources at other azimuths and elevations. The array itself is turned by about +2.6
-degrees against the labels (its SOURCE says so).
+cube puts the same sources at other azimuths and elevations. The array itself is turned by about
++2.6 degrees against the labels (its SOURCE says so).
 """
 
 from pathlib import Path

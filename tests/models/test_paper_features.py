@@ -15,7 +15,7 @@ from sonoscope.models.paper_features import (
     Moments,
     PaperFeatures,
     PaperFeatureSettings,
-    mel_matrix,
+    mel_bands,
 )
 
 FOA = PaperFeatureSettings()
@@ -64,7 +64,7 @@ def test_both_forms_of_the_spectrum_are_torchs(settings: PaperFeatureSettings) -
 
 
 def test_a_tone_lies_in_its_mel_band() -> None:
-    mel = mel_matrix(FOA)
+    mel = mel_bands(FOA)
     seconds = torch.arange(24_000) / 24_000
     for hz in (300.0, 1_000.0, 4_000.0, 9_000.0):
         tone = torch.sin(2 * math.pi * hz * seconds).expand(1, 4, -1)
@@ -85,14 +85,14 @@ def test_twice_the_sound_is_six_decibel_more_and_comes_from_the_same_place() -> 
 def test_intensity_points_at_a_plane_wave(angles_deg: tuple[float, float]) -> None:
     azimuth, elevation = math.radians(angles_deg[0]), math.radians(angles_deg[1])
     maps = PaperFeatures(FOA)(plane_wave(azimuth, elevation, 9_600))
-    towards = maps[0, 4:] / torch.from_numpy(mel_matrix(FOA).sum(axis=0)).float()
+    towards = maps[0, 4:] / torch.from_numpy(mel_bands(FOA).sum(axis=0)).float()
     wanted = torch.from_numpy(unit_vector(np.array(azimuth), np.array(elevation))).float()
     torch.testing.assert_close(towards, wanted[:, None, None].expand_as(towards), rtol=0, atol=2e-3)
 
 
 def test_energy_normalised_intensity_is_short_in_diffuse_sound() -> None:
     settings = PaperFeatureSettings(intensity_norm="energy")
-    bank = torch.from_numpy(mel_matrix(settings).sum(axis=0)).float()
+    bank = torch.from_numpy(mel_bands(settings).sum(axis=0)).float()
     gains = torch.tensor([1.0, 3**-0.5, 3**-0.5, 3**-0.5])[None, :, None]
     diffuse = PaperFeatures(settings)(gains * noise(1, 4, 96_000))[0, 4:] / bank
     direct = PaperFeatures(settings)(plane_wave(0.3, 0.2, 96_000))[0, 4:] / bank

@@ -5,33 +5,67 @@ batch that is divided evenly among them (first part the first format, and so on)
 the network of one format, to be validated or exported.
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal, assert_never
 
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from sonoscope.core.audio import ChannelFormat
 from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT
+from sonoscope.models.crnn import Crnn, CrnnSettings
 from sonoscope.models.front_end import BandIntensity, FrontEndSettings
 from sonoscope.models.mask_crnn import MaskCrnn, MaskCrnnSettings
 from sonoscope.models.output import Output
+from sonoscope.models.paper_features import Moments, PaperFeatures, PaperFeatureSettings
+from sonoscope.models.res_scse_crnn import ResScseCrnn, ResScseCrnnSettings
 
 
 @dataclass(config=STRICT)
 class MaskCrnnNetwork:
-    """The shipped detectors' network."""
+    """The shipped detectors' network: one or both formats with the same weights."""
 
     kind: Literal["mask_crnn"] = "mask_crnn"
-    formats: tuple[Literal["foa", "tetra"], ...] = ("foa", "tetra")
+    formats: Annotated[tuple[Literal["foa", "tetra"], ...], Field(min_length=1)] = ("foa", "tetra")
     front_end: FrontEndSettings = FrontEndSettings()
     body: MaskCrnnSettings = MaskCrnnSettings()
 
 
-NetworkSettings = MaskCrnnNetwork
+@dataclass(config=STRICT)
+class CrnnNetwork:
+    """The paper's CRNN (or CNN, without recurrent layers) on the paper's features."""
+
+    kind: Literal["crnn"]
+    features: PaperFeatureSettings = PaperFeatureSettings()
+    body: CrnnSettings = CrnnSettings()
+
+    @property
+    def formats(self) -> tuple[Literal["foa", "tetra"], ...]:
+        """The one format its features are of."""
+        return (self.features.channel_format,)
+
+
+@dataclass(config=STRICT)
+class ResScseCrnnNetwork:
+    """The paper's Res-scSE-CRNN on the paper's features."""
+
+    kind: Literal["res_scse_crnn"]
+    features: PaperFeatureSettings = PaperFeatureSettings()
+    body: ResScseCrnnSettings = ResScseCrnnSettings()
+
+    @property
+    def formats(self) -> tuple[Literal["foa", "tetra"], ...]:
+        """The one format its features are of."""
+        return (self.features.channel_format,)
+
+
+NetworkSettings = Annotated[
+    MaskCrnnNetwork | CrnnNetwork | ResScseCrnnNetwork, Field(discriminator="kind")
+]
 
 
 class Network(nn.Module):
@@ -72,8 +106,34 @@ class Network(nn.Module):
 
 def build(settings: NetworkSettings, n_labels: int) -> Network:
     """Make a network with random weights."""
-    front_ends = [
-        BandIntensity(channel_format, settings.front_end) for channel_format in settings.formats
-    ]
-    body = MaskCrnn(settings.body, settings.front_end.n_mels, n_labels)
-    return Network(settings.formats, front_ends, body)
+    match settings:
+        case MaskCrnnNetwork():
+            front_ends = [BandIntensity(each, settings.front_end) for each in settings.formats]
+            body = MaskCrnn(settings.body, settings.front_end.n_mels, n_labels)
+            return Network(settings.formats, front_ends, body)
+        case CrnnNetwork():
+            features = PaperFeatures(settings.features)
+            crnn = Crnn(settings.body, features.n_maps, settings.features.n_mels, n_labels)
+            return Network(settings.formats, [features], crnn)
+        case ResScseCrnnNetwork():
+            features = PaperFeatures(settings.features)
+            n_mels = settings.features.n_mels
+            scse = ResScseCrnn(settings.body, features.n_maps, n_mels, n_labels)
+            return Network(settings.formats, [features], scse)
+        case _:
+            assert_never(settings)
+
+
+@torch.no_grad()
+def normalise(network: nn.Module, sounds: Iterable[Float[Tensor, "batch channel sample"]]) -> None:
+    """Set what the paper's features are normalised by, from sounds of the training alone.
+
+    Networks whose front end needs none are left as they are.
+    """
+    front = network.front_ends[0] if isinstance(network, Network) else None
+    if not isinstance(front, PaperFeatures):
+        return
+    moments = Moments(front.n_maps, front.settings.n_mels)
+    for sound in sounds:
+        moments.add(front.maps(sound))
+    front.normalise_by(moments.mean, moments.std)

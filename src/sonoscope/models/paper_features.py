@@ -32,6 +32,7 @@ from torch.nn.functional import pad
 
 from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.recipe import STRICT
+from sonoscope.signal.mel import mel_matrix
 
 FourChannels = Literal["foa", "tetra"]
 
@@ -134,7 +135,7 @@ class PaperFeatures(nn.Module):
         first, second = _two_step_transform(settings.n_fft)
         self._constant("first", first)
         self._constant("second", second)
-        self._constant("mel", mel_matrix(settings))
+        self._constant("mel", mel_bands(settings))
         if settings.channel_format == "tetra":
             self._constant("lags", _lag_matrix(settings.n_fft, settings.n_mels))
 
@@ -238,10 +239,8 @@ class Moments:
         return variance.clamp_min(0.0).sqrt()
 
 
-def mel_matrix(settings: PaperFeatureSettings) -> Float64[ndarray, "bin mel"]:
-    """Give Slaney's triangles on the mel scale, each of area 1 over frequency.
-
-    The scale is linear to 1 kHz (200 / 3 Hz a mel) and logarithmic above (a factor 6.4 in 27 mel).
+def mel_bands(settings: PaperFeatureSettings) -> Float64[ndarray, "bin mel"]:
+    """Give the weights of every bin in every mel band.
 
     Raises
     ------
@@ -254,28 +253,15 @@ def mel_matrix(settings: PaperFeatureSettings) -> Float64[ndarray, "bin mel"]:
             f"f_min_hz and f_max_hz must rise within 0..{nyquist_hz:g} Hz, "
             f"but {settings.f_min_hz:g} and {settings.f_max_hz:g} were given"
         )
-    ends = _hz_to_mel(np.array([settings.f_min_hz, settings.f_max_hz]))
-    edges = _mel_to_hz(np.linspace(ends[0], ends[1], settings.n_mels + 2))
-    low, middle, high = edges[:-2], edges[1:-1], edges[2:]
-    bins = np.linspace(0.0, nyquist_hz, settings.n_fft // 2 + 1)[:, None]
-    rise, fall = (bins - low) / (middle - low), (high - bins) / (high - middle)
-    matrix = np.maximum(0.0, np.minimum(rise, fall)) * 2.0 / (high - low)
+    matrix = mel_matrix(
+        settings.rate_hz, settings.n_fft, settings.n_mels, settings.f_min_hz, settings.f_max_hz
+    )
     if not matrix.any(axis=0).all():
         raise SettingError(
-            f"n_mels must leave at least one of {len(bins)} bins to each band, "
+            f"n_mels must leave at least one of {len(matrix)} bins to each band, "
             f"but {settings.n_mels} was given"
         )
-    return np.asarray(matrix)
-
-
-def _hz_to_mel(hz: Float64[ndarray, " n"]) -> Float64[ndarray, " n"]:
-    log = 15.0 + 27.0 * np.log(np.maximum(hz, 1000.0) / 1000.0) / math.log(6.4)
-    return np.where(hz < 1000.0, hz * 3.0 / 200.0, log)
-
-
-def _mel_to_hz(mel: Float64[ndarray, " n"]) -> Float64[ndarray, " n"]:
-    log = 1000.0 * np.exp((np.maximum(mel, 15.0) - 15.0) * math.log(6.4) / 27.0)
-    return np.where(mel < 15.0, mel * 200.0 / 3.0, log)
+    return matrix
 
 
 def _centred_hann(length: int, n_fft: int) -> Float64[ndarray, " n_fft"]:

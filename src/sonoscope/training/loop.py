@@ -19,6 +19,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from sonoscope.core.errors import CheckpointError, SettingError, SonoscopeError
+from sonoscope.models.build import normalise
 from sonoscope.simulation.stream import Batch
 from sonoscope.training import checkpoint, ema, log, validation
 from sonoscope.training.batches import Stream, batches, one_thread_each
@@ -26,6 +27,7 @@ from sonoscope.training.losses import loss
 from sonoscope.training.recipe import TrainRecipe, differences, fingerprint, from_json, to_json
 from sonoscope.training.schedule import learning_rate, step_seed
 
+_NORMALISED_BY = 4  # batches of the training whose moments normalise features
 _TICK = 10  # steps between two looks at the loss: each look waits for the device
 _CHECKPOINT_EVERY = 100
 _PRECISION = {"float32": "32-true", "bfloat16": "bf16-mixed"}
@@ -231,7 +233,12 @@ class _Run:
             if (self.out / log.LOG).is_file():
                 rows = log.read_rows(self.out / log.LOG)
                 self.rows = [row for row in rows if row.step <= before.step]
-        elif init is not None:
+        elif init is None:
+            size, window_s = self.recipe.batch_size, self.recipe.window_s
+            first = (self.parts.train.batch(i, size, window_s).sound for i in range(_NORMALISED_BY))
+            normalise(self.network, (sound.to(self.fabric.device) for sound in first))
+            self.average = ema.averaged_copy(self.network)
+        else:
             checkpoint.start_from(init, self.network)
             self.average = ema.averaged_copy(self.network)
         if self.fabric.is_global_zero:
