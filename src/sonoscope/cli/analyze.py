@@ -64,6 +64,8 @@ def analyze(
     """
     if truth is not None and len(files) > 1:
         raise SettingError(f"--truth must come with one recording, but {len(files)} were given")
+    # its matrix products are small, and idle BLAS threads would spin on the network's cores
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     told = _format(channel_format)
     with _quiet_libraries():
         if model is not None:
