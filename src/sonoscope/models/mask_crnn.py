@@ -2,8 +2,7 @@
 
 Directions are not regressed from features. For every label the network says which mel bands at
 which moments to trust, and the direction is the sum of the measured intensity vectors under that
-mask: what has to be learnt is attention, and the physics stays measured. A small learnt correction
-is added for what reverberation does to intensity.
+mask: what has to be learnt is attention, and the physics stays measured.
 
     level, intensity ──► convolutions ──► BiGRU ──► activity of each label
           │                   └──── masks ◄──┘
@@ -50,7 +49,7 @@ class MaskCrnnSettings:
 
 _TIME_POOL = 2
 _MASK_BANDS = 16
-_CORRECTION = 0.02
+_KEYS = 16
 _ONSET_DB = 3.0
 
 
@@ -85,9 +84,10 @@ class MaskCrnn(nn.Module):
         )
         self.local_mask = nn.Conv2d(2 * w, n_labels, 1)
         self.global_mask = nn.Linear(2 * size, n_labels * _MASK_BANDS)
-        self.correction = nn.Linear(2 * size, 3 * n_labels)
-        nn.init.zeros_(self.correction.weight)
-        nn.init.zeros_(self.correction.bias)
+        self.key = nn.Conv2d(2 * w, _KEYS, 1)
+        self.query = nn.Linear(2 * size, n_labels * _KEYS)
+        nn.init.zeros_(self.query.weight)
+        nn.init.zeros_(self.query.bias)
         kernel = torch.hann_window(settings.smoothing_frames + 2, periodic=False)[1:-1]
         self.register_buffer("kernel", (kernel / kernel.sum())[None, None], persistent=False)
 
@@ -121,13 +121,12 @@ class MaskCrnn(nn.Module):
         )
         wide = self.global_mask(state).reshape(*state.shape[:2], self.n_labels, _MASK_BANDS)
         wide = wide.repeat_interleave(bands // _MASK_BANDS, dim=-1)
-        mask = torch.sigmoid(self.local_mask(stage).permute(0, 2, 1, 3) + wide)
+        query = self.query(state).reshape(*state.shape[:2], self.n_labels, _KEYS)
+        sought = query @ self.key(stage).transpose(1, 2)
+        mask = torch.sigmoid(self.local_mask(stage).transpose(1, 2) + wide + sought)
         masked = mask.float() @ intensity.permute(0, 2, 3, 1).float() / bands
-        bent = masked + _CORRECTION * torch.tanh(self.correction(state).float()).reshape(
-            masked.shape
-        )
         sounding = torch.sigmoid(logits.detach().float())[..., None] + 1e-3
-        return self._smooth(bent * sounding)
+        return self._smooth(masked * sounding)
 
     def _smooth(
         self, vectors: Float[Tensor, "batch step label 3"]
