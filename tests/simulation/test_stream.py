@@ -1,5 +1,7 @@
 """Scenes: same number, same bytes; truth where the sound is."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -14,8 +16,8 @@ LABELS = ("door_wood_knock", "siren")
 RATE = 16_000
 
 
-def stream(seed: int = 3, **ranges: object) -> SceneStream:
-    settings = SceneSettings(**{"mono_share": 0.0, "empty_share": 0.0} | ranges)  # type: ignore[arg-type]
+def stream(seed: int = 3, **ranges: Any) -> SceneStream:
+    settings = SceneSettings(**{"mono_share": 0.0, "empty_share": 0.0} | ranges)
     return SceneStream(settings, ModelledBank(RATE), LABELS, seed, extra_labels=("footsteps",))
 
 
@@ -51,7 +53,7 @@ def test_an_anechoic_event_comes_from_where_the_truth_says() -> None:
 
 
 def test_snr_is_that_of_the_active_part() -> None:
-    ranges = {"snr_db": (20.0, 20.0), "level_spread_db": 0.0, "max_overlap": (1,)}
+    ranges: dict[str, Any] = {"snr_db": (20.0, 20.0), "level_spread_db": 0.0, "max_overlap": (1,)}
     scene = stream(anechoic_share=1.0, pause_s=(1.0, 1.0), gain_db=(0.0, 0.0), **ranges).scene(
         2, "foa", 8.0
     )
