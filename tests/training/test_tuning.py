@@ -1,0 +1,38 @@
+"""Tuning finds the reading under which the truth comes out."""
+
+import numpy as np
+
+from sonoscope.core.frames import FrameGrid
+from sonoscope.targets.classwise import Decoding
+from sonoscope.training.tuning import score_events, tuned
+from sonoscope.training.validation import Answer
+
+GRID = FrameGrid(16_000, 320)
+LABELS = ("dog", "siren")
+
+
+def timid_answers() -> list[Answer]:
+    """Truth told with little confidence: 0.3 for one label, 0.5 for the other, 0.1 for silence."""
+    rng = np.random.default_rng(0)
+    answers = []
+    for _ in range(4):
+        active = np.zeros((400, 2), bool)
+        for label in range(2):
+            start = int(rng.integers(0, 250))
+            active[start : start + 100, label] = True
+        direction = np.zeros((400, 2, 3))
+        direction[active] = [0.0, 1.0, 0.0]
+        confidence = np.where(active, [0.32, 0.52], 0.1)
+        answers.append(Answer(active, direction, confidence, 0.3 * direction))
+    return answers
+
+
+def test_thresholds_follow_the_confidence() -> None:
+    answers = timid_answers()
+    before = score_events(answers, LABELS, GRID, Decoding((0.6, 0.6)))
+    decoding, scores = tuned(answers, LABELS, GRID)
+    assert before.f < 0.1
+    assert scores.f > 0.99
+    assert scores.er < 0.01
+    assert scores.de_deg < 1e-3
+    assert decoding.thresholds[0] <= 0.32
