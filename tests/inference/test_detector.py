@@ -110,6 +110,8 @@ def test_memory_is_a_value_and_bounded() -> None:
         _, memory = FOA.step(sound[:, start : start + 4000], memory)
         assert np.array_equal(before, sound)
         assert sum(block.shape[1] for block in memory.kept) <= 16_000 * (1 + FOA.batch)
+    _, memory = FOA.step(sound, Memory())  # all at once: as little is kept
+    assert sum(block.shape[1] for block in memory.kept) <= 16_000 * (1 + FOA.batch)
     again, _ = FOA.step(sound[:, 8000:12_000], past[2])  # an old memory still works
     other, _ = FOA.step(sound[:, 8000:12_000], past[2])
     assert np.array_equal(again.activity, other.activity)
