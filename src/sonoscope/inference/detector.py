@@ -152,12 +152,12 @@ class Detector:
             heard, memory = self.step(block, memory)
             parts.append(heard)
         parts.append(self.finish(memory))
+        directed = parts[-1].direction is not None
+        activities = [part.activity for part in parts]
         directions = [part.direction for part in parts if part.direction is not None]
-        return Heard(
-            np.concatenate([part.activity for part in parts]),
-            np.concatenate(directions) if directions else None,
-            self.card.grid,
-        )
+        del parts  # or hours of directions would be there twice
+        direction = _joined(directions) if directed else None
+        return Heard(_joined(activities), direction, self.card.grid)
 
     def step(self, chunk: Float[ndarray, "channel _"], memory: Memory) -> tuple[Heard, Memory]:
         """Hear the next samples; give the frames that are now certain, and what to remember."""
@@ -267,6 +267,17 @@ class Detector:
         both = np.concatenate([empty, *parts])
         direction = both[..., 1:].copy() if memory.directed else None
         return Heard(both[..., 0].copy(), direction, self.card.grid)
+
+
+def _joined(parts: list[Float32[ndarray, "..."]]) -> Float32[ndarray, "..."]:
+    """Put parts one after the other, letting go of each; the list is empty then."""
+    stop = sum(len(part) for part in parts)
+    whole = np.empty((stop, *parts[0].shape[1:]), np.float32)
+    while parts:
+        part = parts.pop()
+        whole[stop - len(part) : stop] = part
+        stop -= len(part)
+    return whole
 
 
 def _cores() -> int:
