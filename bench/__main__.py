@@ -21,11 +21,15 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which; all by default")
     parser.add_argument("--data", type=Path, default=os.environ.get("SONOSCOPE_DATA", "data"))
     parser.add_argument("--work", type=Path, default=Path("runs/bench"))
+    parser.add_argument(
+        "--into-cards", action="store_true", help="note held-out scores in the shipped models"
+    )
     options = parser.parse_args()
     for name in options.names or BENCHES:
         bench = BENCHES[name]
         print(f"\n## {name}\n\n{bench.__doc__}", flush=True)
-        print("\n" + bench.table(options.work, Path(options.data)), flush=True)
+        more = {"into_cards": True} if options.into_cards and bench is held_out else {}
+        print("\n" + bench.table(options.work, Path(options.data), **more), flush=True)
 
 
 if __name__ == "__main__":

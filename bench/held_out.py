@@ -8,14 +8,17 @@ from pathlib import Path
 
 from bench.tables import markdown
 from sonoscope.core import event_table
+from sonoscope.core.audio import ChannelFormat
 from sonoscope.core.recipe import read_recipe
 from sonoscope.datasets.scene_set import SceneSetRecipe, write_scenes
+from sonoscope.inference.model_file import resolve
 from sonoscope.metrics.dcase2019 import Counts, count
 from sonoscope.pipeline import analyze
+from sonoscope.training.export import note_metrics
 
 SEED = 20190601
 RECIPES = ("held_out", "held_out_10db", "held_out_0db", "held_out_reverberant")
-FORMATS = ("foa", "tetra")
+FORMATS: tuple[ChannelFormat, ...] = ("foa", "tetra")
 
 
 def scene_set(name: str, work: Path, data: Path, count_: int) -> Path:
@@ -26,14 +29,12 @@ def scene_set(name: str, work: Path, data: Path, count_: int) -> Path:
     return out
 
 
-def scored(scenes: Path, heard_as: str, model: str | None, count_: int) -> Counts:
+def scored(scenes: Path, heard_as: ChannelFormat, count_: int) -> Counts:
     """Analyse the scenes as a user would and pool the counts."""
     total = Counts("strict")
     for truth in sorted((scenes / "truth").glob("*.csv"))[:count_]:
         path = scenes / heard_as / f"{truth.stem}.wav"
-        found = analyze(
-            path, scenes / "found" / heard_as / truth.stem, channel_format=heard_as, model=model
-        )
+        found = analyze(path, scenes / "found" / heard_as / truth.stem, channel_format=heard_as)
         reference = event_table.read_events(truth, found.card.labels)
         total += count(reference, found.events, "strict", duration_s=found.file.duration_s)
     return total
@@ -45,17 +46,22 @@ def table(
     *,
     count_: int = 60,
     recipes: tuple[str, ...] = RECIPES,
-    models: dict[str, str] | None = None,
+    into_cards: bool = False,
 ) -> str:
-    """Measure every recipe in both formats."""
+    """Measure every recipe in both formats, and note the scores in the models' cards if asked."""
     rows = []
     for name in recipes:
         scenes = scene_set(name, work, data, count_)
         for heard_as in FORMATS:
-            scores = scored(scenes, heard_as, (models or {}).get(heard_as), count_).scores()
+            scores = scored(scenes, heard_as, count_).scores()
             figures = (scores.er, scores.f, scores.fr, scores.seld, scores.frame_er, scores.frame_f)
             told = [f"{figure:.3f}" for figure in figures]
             rows.append([name, heard_as, *told[:2], f"{scores.de_deg:.1f}", *told[2:]])
+            if into_cards:
+                path = resolve(heard_as)
+                noted = {"ER": scores.er, "F": scores.f, "DE": scores.de_deg, "FR": scores.fr}
+                rounded = {metric: round(value, 3) for metric, value in noted.items()}
+                note_metrics(path, name.replace("_", " "), rounded)
             print(rows[-1], flush=True)
     head = ["scenes", "detector", "ER", "F", "DE °", "FR", "SELD", "frame ER", "frame F"]
     return markdown(head, rows)

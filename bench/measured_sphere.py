@@ -69,7 +69,7 @@ def trials(work: Path, data: Path, turn: Rotation | None = None) -> tuple[list[f
         right += any(event.label == label for event in found.events)
         longest = max(found.events, key=lambda event: event.duration_s, default=None)
         if longest is not None and longest.path:
-            heard = unit_vector(longest.azimuth, longest.elevation)
+            heard = longest.direction_at((longest.onset_s + longest.offset_s) / 2)
             errors.append(float(np.rad2deg(angle_between(heard, truth))))
     return errors, right / TRIALS
 

@@ -1,5 +1,6 @@
 """From a checkpoint to a model file: the averaged weights, one channel format, the card."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ from sonoscope.core.frames import FrameGrid, whole_samples
 from sonoscope.models.export import to_onnx
 from sonoscope.simulation.sources import attribution
 from sonoscope.simulation.stream import LABEL_STEP_S
-from sonoscope.targets.card import CARD_KEY, Card, card_text
+from sonoscope.targets.card import CARD_KEY, Card, card_text, read_card
 from sonoscope.targets.classwise import Decoding
 from sonoscope.training.assembly import load, validation_stream
 from sonoscope.training.material import data_hash, gather
@@ -100,6 +101,16 @@ def export(
     onnx.helper.set_model_props(graph, {CARD_KEY: card_text(card)})
     write_bytes(out, graph.SerializeToString())
     return card
+
+
+def note_metrics(path: Path, test_set: str, metrics: dict[str, float]) -> None:
+    """Write the scores on a test set into the card of a model file."""
+    graph = onnx.load(path)
+    text = next(entry.value for entry in graph.metadata_props if entry.key == CARD_KEY)
+    card = read_card(text, where=str(path))
+    noted = replace(card, metrics=card.metrics | {test_set: metrics})
+    onnx.helper.set_model_props(graph, {CARD_KEY: card_text(noted)})
+    write_bytes(path, graph.SerializeToString())
 
 
 def _learnt_from(recipe: TrainRecipe) -> str:
