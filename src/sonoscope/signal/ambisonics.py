@@ -19,11 +19,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
-import scipy.signal
 from jaxtyping import Complex, Float, Num
 from numpy import ndarray
-from scipy.special import spherical_jn
 
 from sonoscope.core.air import SPEED_OF_SOUND_M_S
 from sonoscope.core.array import MicArray
@@ -108,12 +105,14 @@ def guess_format(samples: Float[ndarray, "channel sample"], rate_hz: int = 24_00
             f"a recording must have 1 (mono), 2 (stereo) or 4 channels (FOA or tetrahedron) unless "
             f"--format GEOMETRY.toml describes its array, but {n_channels} was given"
         )
-    band = scipy.signal.butter(2, _GUESS_BAND_HZ, "bandpass", fs=rate_hz, output="sos")
-    low = scipy.signal.sosfilt(band, samples.astype(np.float64), axis=1)
-    energy = (low**2).sum(axis=1)
+    spectrum = np.fft.rfft(samples.astype(np.float64), axis=1)
+    frequency_hz = np.fft.rfftfreq(samples.shape[1], 1 / rate_hz)
+    lowest, highest = _GUESS_BAND_HZ
+    low = spectrum[:, (frequency_hz >= lowest) & (frequency_hz <= highest)]
+    energy = (np.abs(low) ** 2).sum(axis=1)
     if not energy.sum():
         return "foa"
-    likeness = (low.sum(axis=0) ** 2).sum() / (4 * energy.sum())  # 1 if all four are the same
+    likeness = (np.abs(low.sum(axis=0)) ** 2).sum() / (4 * energy.sum())  # 1: all four the same
     leads = energy[0] > 3**0.5 * energy[1:].mean()  # in FOA 3 times, in a tetrahedron about once
     return "tetra" if likeness > 0.75 and not leads else "foa"
 
@@ -161,7 +160,7 @@ class Encoder:
         line = np.concatenate([past, chunk.astype(np.float32, copy=False)], axis=1)
         n_taps = self.filters.shape[2]
         size = _fft_size(n_taps)
-        spectrum = scipy.fft.rfft(self.filters, size)
+        spectrum = np.fft.rfft(self.filters, size)
         pieces = [
             _convolved(line[:, start : start + size], spectrum, n_taps)
             for start in range(0, chunk.shape[1], size - n_taps + 1)
@@ -207,9 +206,9 @@ def _convolved(
 ) -> Float[ndarray, "4 _"]:
     """Overlap-save: the part of a convolution that the wrap-around does not touch."""
     size = _fft_size(n_taps)
-    heard = scipy.fft.rfft(line, size)
+    heard = np.fft.rfft(line, size)
     foa = np.einsum("aqf,qf->af", spectrum, heard)
-    return np.asarray(scipy.fft.irfft(foa, size)[:, n_taps - 1 : line.shape[1]])
+    return np.asarray(np.fft.irfft(foa, size)[:, n_taps - 1 : line.shape[1]])
 
 
 def array_encoder(
@@ -287,6 +286,8 @@ def _patterns_heard(
         zeroth, first = np.broadcast_to(strength, (2, len(frequency_hz), array.n_capsules))
         towards = array.directions
     else:
+        from scipy.special import spherical_jn  # slow to load, and few arrays need it
+
         radius = np.linalg.norm(array.positions, axis=1)
         x = 2 * np.pi * frequency_hz[:, None] * radius / SPEED_OF_SOUND_M_S
         zeroth, first = spherical_jn(0, x) + 0j, 1j * spherical_jn(1, x)
@@ -316,4 +317,6 @@ def _impulse_responses(
     """Give filters whose time 0 lies in the middle tap, from twice as fine a spectrum."""
     long = np.fft.irfft(np.moveaxis(matrix, 0, -1), 2 * n_taps)
     middle = np.roll(long, n_taps // 2, axis=-1)[..., :n_taps]
-    return (middle * scipy.signal.windows.tukey(n_taps, 0.5, sym=False)).astype(np.float32)
+    edge = np.minimum(np.arange(n_taps), n_taps - np.arange(n_taps)) / n_taps
+    tukey = 0.5 - 0.5 * np.cos(np.pi * np.minimum(1, 4 * edge))  # a quarter at either end fades
+    return (middle * tukey).astype(np.float32)
