@@ -19,7 +19,8 @@ _COMMON = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 _RELEASE = (0.4, 0.6, 0.8, 1.0)
 _GAPS_S = (0.1, 0.2, 0.35, 0.5)
 _SHORTEST_S = (0.06, 0.1, 0.16, 0.24)
-_SMOOTHING_S = (0.5, 1.0, 2.0)
+_SMOOTHING_S = (0.5, 1.0, 2.0, 3.0)
+_STILL_DEG = (5.0, 10.0, 15.0, 20.0)
 _STEPS = (-0.15, -0.1, -0.05, 0.05, 0.1, 0.15)
 
 
@@ -41,7 +42,8 @@ def tuned(
     """Find the decoding with the least SELD score."""
     best = Decoding((0.4,) * len(labels))
     found = score_events(answers, labels, grid, best)
-    for candidates in (_common, _release, _gaps, _shortest, _smoothing, _common, _per_label):
+    search = (_common, _release, _gaps, _shortest, _smoothing, _still, _common, _per_label)
+    for candidates in search:
         for candidate in candidates(best):
             scores = score_events(answers, labels, grid, candidate)
             if np.isfinite(scores.seld) and scores.seld < found.seld - 1e-6:
@@ -68,6 +70,10 @@ def _shortest(best: Decoding) -> Iterator[Decoding]:
 
 def _smoothing(best: Decoding) -> Iterator[Decoding]:
     return (replace(best, smoothing_s=smoothing) for smoothing in _SMOOTHING_S)
+
+
+def _still(best: Decoding) -> Iterator[Decoding]:
+    return (replace(best, still_deg=still) for still in _STILL_DEG)
 
 
 def _per_label(best: Decoding) -> Iterator[Decoding]:
