@@ -27,7 +27,7 @@ def test_tetrahedral_ambience_coheres_as_on_the_sphere() -> None:
     exact = covariance / np.einsum("fcc->fc", covariance)[:, :1, None]
     inside = (frequency > 150) & (frequency < 7_500)
     assert np.abs(measured - exact)[inside].max() < 0.09
-    assert np.abs(measured - exact)[inside].mean() < 0.015
+    assert np.abs(measured - exact)[inside].mean() < 0.02
 
 
 def test_foa_ambience_has_a_third_of_its_power_on_each_axis() -> None:

@@ -82,7 +82,7 @@ def test_direct_and_reverberant_sound_are_equal_at_the_critical_distance() -> No
     critical_m = 0.0567 * (room.volume_m3 / room.t60_s) ** 0.5
     ratios_db = []
     for angle in np.linspace(0, 2 * np.pi, 6, endpoint=False):
-        array = torch.tensor([3.3, 2.6, 1.6])
+        array = torch.tensor([2.7, 2.05, 1.27])  # off the planes of symmetry
         offset = critical_m * torch.tensor([np.cos(angle), np.sin(angle), 0.0]).float()
         energy = high_passed(omni_response(room, array + offset, array)).square()
         arrival = round(critical_m / 343 * RATE)

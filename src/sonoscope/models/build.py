@@ -6,11 +6,11 @@ the network of one format, to be validated or exported.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Any, Literal, assert_never
 
 import torch
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
@@ -63,8 +63,18 @@ class ResScseCrnnNetwork:
         return (self.features.channel_format,)
 
 
+def _kind(settings: Any) -> str:
+    """Tell which network settings speak of; the shipped detectors' where they do not say."""
+    if isinstance(settings, dict):
+        return str(settings.get("kind", "mask_crnn"))
+    return str(getattr(settings, "kind", "mask_crnn"))
+
+
 NetworkSettings = Annotated[
-    MaskCrnnNetwork | CrnnNetwork | ResScseCrnnNetwork, Field(discriminator="kind")
+    Annotated[MaskCrnnNetwork, Tag("mask_crnn")]
+    | Annotated[CrnnNetwork, Tag("crnn")]
+    | Annotated[ResScseCrnnNetwork, Tag("res_scse_crnn")],
+    Discriminator(_kind),
 ]
 
 

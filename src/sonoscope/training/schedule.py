@@ -17,7 +17,7 @@ def learning_rate(step: int, steps: int, peak: float, warmup_share: float) -> fl
     Examples
     --------
     >>> [round(learning_rate(step, 11, 1.0, 0.5), 3) for step in (0, 4, 5, 10)]
-    [0.04, 0.902, 0.973, 0.0]
+    [0.04, 0.971, 0.98, 0.0]
     """
     last = steps - 1
     top = warmup_share * steps - 1
