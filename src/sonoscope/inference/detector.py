@@ -28,7 +28,7 @@ from sonoscope.core.frames import FrameGrid
 from sonoscope.inference.model_file import N_CHANNELS, REFUSALS, ModelFile, load
 from sonoscope.targets.card import Card
 
-WINDOWS_AT_ONCE = 4
+WINDOWS_AT_ONCE = 2
 """Windows that are heard together, shared out among the cores."""
 
 
