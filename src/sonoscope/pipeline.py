@@ -300,7 +300,10 @@ def _report(
         "Longest pause within an event": f"{decoding.max_gap_s:g} s",
         "Directions smoothed over": f"{decoding.smoothing_s:g} s",
     }
-    facts = {"Learnt from": card.trained_on, "Attribution": card.attribution}
+    facts = {"Learnt from": card.trained_on}
+    if card.attribution:
+        makers = len(card.attribution.splitlines())
+        facts["Attribution"] = f"{makers} recordings, listed by: sonoscope models {card.name}"
     for name, figures in card.metrics.items():
         facts[f"Scores on {name}"] = ", ".join(f"{key} {figures[key]:g}" for key in figures)
     return Report(

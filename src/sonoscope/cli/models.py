@@ -56,12 +56,13 @@ def _show(card: "Card") -> None:
         "data hash": card.data_hash,
         "seed": "" if card.seed is None else str(card.seed),
         "licence": card.licence,
-        "attribution": card.attribution,
     }
     for name, figures in card.metrics.items():
         facts[f"on {name}"] = ", ".join(f"{key} {value:g}" for key, value in figures.items())
     for key, value in facts.items():
         if value:
-            print(f"{key + ':':<14}{value}")
+            print(f"{key + ':':<25}{value}")
     if card.recipe:
         print(f"recipe:\n{card.recipe.rstrip()}")
+    if card.attribution:
+        print(f"attribution:\n{card.attribution.rstrip()}")
