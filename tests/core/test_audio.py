@@ -243,3 +243,10 @@ def test_a_long_file_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> No
         assert probe(path).duration_s == seconds
         peaks.append(_peak_bytes(path))
     assert peaks[1] < 1.1 * peaks[0] < 30e6
+
+
+def test_a_thousand_channels_are_resampled_each_by_itself() -> None:
+    sound = np.random.default_rng(0).standard_normal((1024, 93)).astype(np.float32)
+    whole = np.concatenate(list(resample_chunks([sound], 24_000, 8_000)), axis=1)
+    one = np.concatenate(list(resample_chunks([sound[700:701]], 24_000, 8_000)), axis=1)
+    assert np.array_equal(whole[700:701], one)
