@@ -10,7 +10,7 @@ from sonoscope.core.audio import ChannelFormat
 from sonoscope.core.direction import angle_between, sphere_grid
 from sonoscope.core.errors import SettingError
 from sonoscope.models.front_end import BandIntensity, FrontEndSettings
-from sonoscope.simulation.impulses import foa_table, response_of_waves, sphere_table
+from sonoscope.simulation.impulses import Waves, foa_table, response_of_waves, sphere_table
 
 SETTINGS = FrontEndSettings()
 FOUR: tuple[ChannelFormat, ...] = ("foa", "tetra")
@@ -20,7 +20,8 @@ def wave_from(direction: Tensor, channel_format: ChannelFormat, sound: Tensor) -
     """A plane wave, as the format hears it."""
     table = foa_table(16_000) if channel_format == "foa" else sphere_table(TETRAHEDRON, 16_000)
     one = torch.ones(1)
-    response = response_of_waves(table, direction[None], 20 * one, one, 80)
+    wave = Waves(direction[None], 20 * one.double(), one[:, None], one / 0)
+    response = response_of_waves(table, wave, 80)[0]
     size = len(sound) + 128
     heard = torch.fft.irfft(torch.fft.rfft(sound, size) * torch.fft.rfft(response, size), size)
     return torch.as_tensor(heard)[None, :, : len(sound)]

@@ -8,7 +8,7 @@ from sonoscope.core.array import TETRAHEDRON, on_sphere
 from sonoscope.core.direction import sphere_grid
 from sonoscope.core.errors import SettingError
 from sonoscope.signal.sphere import array_response
-from sonoscope.simulation.impulses import foa_table, response_of_waves, sphere_table
+from sonoscope.simulation.impulses import Waves, foa_table, response_of_waves, sphere_table
 
 RATE = 24_000
 

@@ -8,6 +8,7 @@ FOA channels are ACN order, SN3D scale: W, Y, Z, X.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from sonoscope.core.array import MicArray
 from sonoscope.core.errors import SettingError
+from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa, Receiver
 from sonoscope.signal.sphere import rigid_sphere
 
 TAPS = 48
@@ -41,6 +43,42 @@ class ImpulseTable:
 
     impulse: Float[Tensor, "angle phase tap"]
     capsules: Float[Tensor, "capsule 3"] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waves:
+    """Waves that reach the origin of a receiver.
+
+    Attributes
+    ----------
+    direction
+        Unit vectors, in the receiver's axes, to where each wave comes from.
+    delay
+        Arrival at the origin, in samples.
+    gain
+        Pressure of each wave at the origin, one column a line: lines are summed apart, so that
+        each can be given a spectrum of its own afterwards.
+    distance_m
+        How far its source (or image source) is: below a few metres a wave is curved. Infinite for
+        a plane wave.
+    """
+
+    direction: Float[Tensor, "wave 3"]
+    delay: Float[Tensor, " wave"]
+    gain: Float[Tensor, "wave line"]
+    distance_m: Float[Tensor, " wave"]
+
+
+@lru_cache(maxsize=8)
+def impulse_table(receiver: Receiver, rate_hz: int) -> ImpulseTable:
+    """Tabulate what a receiver hears of a wave."""
+    match receiver:
+        case IdealFoa():
+            return foa_table(rate_hz)
+        case Capsules(array):
+            return sphere_table(array, rate_hz)
+        case EncodedFoa():
+            raise SettingError("encoded FOA has no table yet")
 
 
 def sphere_table(array: MicArray, rate_hz: int) -> ImpulseTable:
@@ -78,29 +116,40 @@ def _tabulate(
 
 
 def response_of_waves(
-    table: ImpulseTable,
-    directions: Float[Tensor, "wave 3"],
-    delays: Float[Tensor, " wave"],
-    gains: Float[Tensor, " wave"],
-    length: int,
-) -> Float[Tensor, "channel {length}"]:
-    """Sum plane waves into the impulse response of every channel.
+    table: ImpulseTable, waves: Waves, length: int
+) -> Float[Tensor, "line channel {length}"]:
+    """Sum waves into the impulse response of every channel, a line at a time.
 
-    Parameters
-    ----------
-    directions
-        Unit vectors to where each wave comes from.
-    delays
-        Arrival at the origin, in samples; a wave whose impulse ends after `length` is cut there.
-    gains
-        Pressure of each wave at the origin.
+    A wave whose impulse ends after `length` is cut there.
     """
-    waves, device = len(delays), directions.device
+    lines = [_sum(table, waves, gain, length) for gain in waves.gain.T]
+    return torch.stack(lines)
+
+
+def impulses_of(
+    table: ImpulseTable, direction: Float[Tensor, "wave 3"], distance_m: Float[Tensor, " wave"]
+) -> Float[Tensor, "wave channel tap"]:
+    """Give the impulse of every wave by itself, its arrival at the origin at tap `LEAD`."""
+    waves = len(direction)
+    one = torch.ones(1, 1)
+    arrival = torch.full((1,), float(LEAD), dtype=torch.float64)
+    rows = [
+        response_of_waves(
+            table, Waves(direction[i : i + 1], arrival, one, distance_m[i : i + 1]), TAPS
+        )[0]
+        for i in range(waves)
+    ]
+    return torch.stack(rows)
+
+
+def _sum(table: ImpulseTable, waves: Waves, gains: Tensor, length: int) -> Tensor:
+    directions, delays = waves.direction, waves.delay
+    device = directions.device
     whole = delays.floor()
-    phase = (delays - whole) * _PHASES
+    phase = ((delays - whole) * _PHASES).float()
     if table.capsules is None:
         rows = _between(table.impulse[0], phase)
-        ones = torch.ones(waves, device=device)
+        ones = torch.ones(len(delays), device=device)
         channel = torch.stack([ones, directions[:, 1], directions[:, 2], directions[:, 0]])
         rows = (channel * gains)[:, :, None] * rows
     else:

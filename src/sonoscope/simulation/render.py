@@ -22,6 +22,7 @@ from sonoscope.core.scene import Scene
 from sonoscope.simulation.ambience import coloured, cut, noise_bank, quick_size
 from sonoscope.simulation.impulses import (
     ImpulseTable,
+    Waves,
     foa_table,
     response_of_waves,
     sphere_table,
@@ -97,13 +98,13 @@ def _response(
     if place.room is None:
         distance = offset.norm()
         delay = distance * (listener.rate_hz / SPEED_OF_SOUND_M_S)
-        return response_of_waves(
-            listener.table,
+        waves = Waves(
             (offset / distance)[None],
-            delay[None],
-            1 / distance[None],
-            int(delay) + 64,
+            delay[None].double(),
+            1 / distance[None, None],
+            distance[None],
         )
+        return response_of_waves(listener.table, waves, int(delay) + 64)[0]
     tail = cut(listener.diffuse, response_length(place.room, listener.rate_hz), generator)
     array = torch.from_numpy(place.array_m.astype(np.float32))
     return room_response(place.room, array + offset, array, listener.table, tail, listener.rate_hz)

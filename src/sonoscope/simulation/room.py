@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sonoscope.core.air import SPEED_OF_SOUND_M_S
 from sonoscope.core.errors import SettingError
-from sonoscope.simulation.impulses import ImpulseTable, response_of_waves
+from sonoscope.simulation.impulses import ImpulseTable, Waves, response_of_waves
 
 MOST_IMAGES = 1_000
 LONGEST_EARLY_S = 0.080
@@ -121,9 +121,9 @@ def room_response(
     seconds = distance / SPEED_OF_SOUND_M_S
     # Images fade out and noise fades in with equal power over the last third of the early part.
     fade = torch.cos(((seconds / early - 0.7) / 0.3).clamp(0, 1) * (np.pi / 2))
-    response = response_of_waves(
-        table, place / distance[:, None], delay, gain * fade / distance, length
-    )
+    gains = (gain * fade / distance)[:, None]
+    waves = Waves(place / distance[:, None], delay.double(), gains, distance)
+    response = response_of_waves(table, waves, length)[0]
     time = torch.arange(length) / rate_hz
     power = (4 * np.pi * SPEED_OF_SOUND_M_S / (room.volume_m3 * rate_hz)) * torch.exp(
         -6 * np.log(10) * time / room.t60_s
