@@ -1,0 +1,183 @@
+"""Scenes turned and mirrored while a network trains: sound and directions together, always exactly.
+
+What may be done is told by geometry (`signal.symmetry`). First-order Ambisonics follows every
+orthogonal transform of space; a tetrahedron its own symmetries, which exchange its capsules. What
+comes out is what the transformed scene would have been recorded as, a mirrored room included.
+"""
+
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from pydantic.dataclasses import dataclass as settings
+from torch import Tensor
+
+from sonoscope.core.array import TETRAHEDRON, MicArray
+from sonoscope.core.audio import ChannelFormat
+from sonoscope.core.errors import SettingError
+from sonoscope.core.recipe import STRICT
+from sonoscope.signal.symmetry import (
+    EXACT,
+    ArraySymmetry,
+    array_symmetries,
+    elevation_keeping,
+    foa_matrix,
+    signed_permutations,
+)
+
+Swap = Literal["none", "elevation", "axes"]
+Rotate = Literal["none", "vertical", "any"]
+
+
+@settings(config=STRICT)
+class AugmentationSettings:
+    """How every scene is turned and mirrored at random.
+
+    A tetrahedron is given one of its own symmetries wherever FOA is given any transform at all;
+    there is no turning it by any other angle.
+
+    Attributes
+    ----------
+    swap
+        "elevation": the 16 exchanges of channels that keep an elevation an elevation; "axes": all
+        48, which also lay the vertical onto the horizon.
+    rotate
+        "vertical": by any angle about the vertical; "any": by any rotation of space.
+    """
+
+    swap: Swap = "none"
+    rotate: Rotate = "none"
+
+
+def augmentation_generator(seed: int, number: int) -> np.random.Generator:
+    """Give the random numbers that augment scene `number`.
+
+    They share the key of the scene's own and start 2^192 draws further on, so that a scene is the
+    same with and without augmentation, and whoever makes it.
+    """
+    return np.random.Generator(np.random.Philox(key=[seed, number], counter=[0, 0, 0, 1]))
+
+
+def augmented(
+    sound: Float[Tensor, "channel sample"],
+    direction: Float[Tensor, "frame label 3"],
+    channel_format: ChannelFormat,
+    generator: np.random.Generator,
+    asked: AugmentationSettings,
+) -> tuple[Float[Tensor, "channel sample"], Float[Tensor, "frame label 3"]]:
+    """Turn and mirror a scene at random.
+
+    Parameters
+    ----------
+    sound
+        FOA or the four capsules of the tetrahedron, raw.
+    direction
+        Unit vectors in the truth, zeros where there is none.
+    generator
+        Draws the transform; see `augmentation_generator`.
+    """
+    if asked == AugmentationSettings():
+        return sound, direction
+    return transformed(
+        sound, direction, channel_format, drawn_transform(asked, channel_format, generator)
+    )
+
+
+def drawn_transform(
+    asked: AugmentationSettings, channel_format: ChannelFormat, generator: np.random.Generator
+) -> Float[ndarray, "3 3"]:
+    """Draw a transform that a format can follow; each of a group is equally likely."""
+    if channel_format == "tetra":
+        group = np.stack([each.transform for each in _symmetries(TETRAHEDRON)])
+        return _one_of(group, generator)
+    transform = np.eye(3)
+    if asked.swap != "none":
+        transform = _one_of(_swaps(asked.swap), generator)
+    if asked.rotate != "none":
+        transform = _rotation(asked.rotate, generator) @ transform
+    return transform
+
+
+def transformed(
+    sound: Float[Tensor, "channel sample"],
+    direction: Float[Tensor, "frame label 3"],
+    channel_format: ChannelFormat,
+    transform: Float[ndarray, "3 3"],
+) -> tuple[Float[Tensor, "channel sample"], Float[Tensor, "frame label 3"]]:
+    """Let a scene's sound and its directions undergo a transform: what came from u comes from T u.
+
+    Raises
+    ------
+    SettingError
+        If the format cannot follow the transform.
+    """
+    match channel_format:
+        case "foa":
+            heard = _mixed(sound, foa_matrix(transform))
+        case "tetra":
+            heard = sound[_order(TETRAHEDRON, transform)]
+        case _:
+            raise SettingError(
+                f'a sound to turn must be "foa" or "tetra", but {channel_format} was given'
+            )
+    turn = torch.from_numpy(transform.astype(np.float32)).to(direction.device)
+    return heard, direction @ turn.T
+
+
+def _mixed(
+    sound: Float[Tensor, "channel sample"], matrix: Float[ndarray, "channel channel"]
+) -> Float[Tensor, "channel sample"]:
+    """Mix channels; where each is one of the old ones, to the bit."""
+    one_each = np.isin(matrix, (-1.0, 0.0, 1.0)).all()
+    gains = torch.from_numpy(matrix.astype(np.float32)).to(sound.device)
+    if one_each:
+        source = gains.abs().argmax(dim=1)
+        return sound[source] * gains.sum(dim=1)[:, None]
+    return gains @ sound
+
+
+def _order(array: MicArray, transform: Float[ndarray, "3 3"]) -> list[int]:
+    for symmetry in _symmetries(array):
+        if np.allclose(symmetry.transform, transform, rtol=0, atol=1e3 * EXACT):
+            return list(symmetry.order)
+    raise SettingError(
+        f"a transform must lay {array.name} onto itself, but {transform.round(3).tolist()} was "
+        f"given"
+    )
+
+
+@lru_cache(maxsize=8)
+def _symmetries(array: MicArray) -> tuple[ArraySymmetry, ...]:
+    return array_symmetries(array)
+
+
+@lru_cache(maxsize=2)
+def _swaps(which: Swap) -> Float[ndarray, "member 3 3"]:
+    return elevation_keeping() if which == "elevation" else signed_permutations()
+
+
+def _one_of(
+    group: Float[ndarray, "member 3 3"], generator: np.random.Generator
+) -> Float[ndarray, "3 3"]:
+    return np.asarray(group[int(generator.integers(len(group)))])
+
+
+def _rotation(which: Rotate, generator: np.random.Generator) -> Float[ndarray, "3 3"]:
+    """Draw a rotation, evenly over its group; a rotation of space from a random quaternion."""
+    if which == "vertical":
+        angle = generator.uniform(-np.pi, np.pi)
+        return np.array(
+            [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
+        )
+    q = generator.standard_normal(4)
+    a, b, c, d = q / np.linalg.norm(q)
+    return np.array(
+        [
+            [1 - 2 * (c * c + d * d), 2 * (b * c - a * d), 2 * (b * d + a * c)],
+            [2 * (b * c + a * d), 1 - 2 * (b * b + d * d), 2 * (c * d - a * b)],
+            [2 * (b * d - a * c), 2 * (c * d + a * b), 1 - 2 * (b * b + c * c)],
+        ]
+    )

@@ -1,0 +1,242 @@
+"""An augmented scene is the scene that the simulator makes of the transformed script."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from sonoscope.core.air import SPEED_OF_SOUND_M_S
+from sonoscope.core.array import TETRAHEDRON
+from sonoscope.core.audio import ChannelFormat
+from sonoscope.core.direction import sphere_grid
+from sonoscope.core.errors import SettingError
+from sonoscope.signal.receiver import Capsules, IdealFoa, Receiver
+from sonoscope.signal.symmetry import (
+    array_symmetries,
+    elevation_keeping,
+    keeps_elevation,
+    signed_permutations,
+    swap_name,
+)
+from sonoscope.simulation.augment import (
+    AugmentationSettings,
+    Rotate,
+    Swap,
+    augmentation_generator,
+    augmented,
+    drawn_transform,
+    transformed,
+)
+from sonoscope.simulation.impulses import Waves, impulse_table, response_of_waves
+from sonoscope.simulation.room import Room, image_sources
+
+RATE = 24_000
+SIZE_M, SOURCE_M, ARRAY_M = (6.0, 5.0, 3.0), (1.4, 3.6, 1.8), (3.1, 2.4, 1.5)
+RECEIVERS: dict[ChannelFormat, Receiver] = {"foa": IdealFoa(), "tetra": Capsules(TETRAHEDRON)}
+Transform = Float[ndarray, "3 3"]
+TETRA_EXACT = [each.transform for each in array_symmetries(TETRAHEDRON)]
+TURNS = list(Rotation.random(6, random_state=1).as_matrix())
+ABOUT_UP = list(Rotation.from_euler("z", [[17], [200]], degrees=True).as_matrix())
+
+
+def anechoic() -> tuple[Tensor, Tensor]:
+    """Give the places of seven sources and what they lose besides distance."""
+    return torch.from_numpy(2.5 * sphere_grid(7)), torch.linspace(1, 0.4, 7)
+
+
+def in_room(transform: Transform | None = None) -> tuple[Tensor, Tensor]:
+    """Give the images of a room, or those of the room that was turned and mirrored as a whole."""
+    turn = np.eye(3) if transform is None else transform
+    size = np.abs(turn) @ SIZE_M
+    centre = np.array(SIZE_M) / 2
+    source, array = (
+        torch.from_numpy(turn @ (np.array(place) - centre) + size / 2).float()
+        for place in (SOURCE_M, ARRAY_M)
+    )
+    x, y, z = (float(length) for length in size)
+    place, gain = image_sources(Room((x, y, z), 0.4), source, array, 0.080)
+    return place.double(), gain
+
+
+def heard(channel_format: ChannelFormat, place: Tensor, gain: Tensor) -> Tensor:
+    distance = place.norm(dim=1)
+    waves = Waves(
+        (place / distance[:, None]).float(),
+        distance * (RATE / SPEED_OF_SOUND_M_S) + 20,
+        (gain / distance).float()[:, None],
+        distance.float(),
+    )
+    return response_of_waves(impulse_table(RECEIVERS[channel_format], RATE), waves, 2_200)[0]
+
+
+def error_db(one: Tensor, other: Tensor) -> float:
+    power = (one - other).square().sum() / other.square().sum()
+    return float(10 * power.clamp_min(1e-20).log10())
+
+
+def moved(place: Tensor, transform: Transform) -> Tensor:
+    return place @ torch.from_numpy(transform.T)
+
+
+def worst_db(channel_format: ChannelFormat, transforms: Sequence[Transform]) -> float:
+    """Compare swapped sound with the simulation of moved waves, over both kinds of scene."""
+    worst = -np.inf
+    for place, gain in (anechoic(), in_room()):
+        before = heard(channel_format, place, gain)
+        directions = (place / place.norm(dim=1, keepdim=True)).float()[None]
+        for transform in transforms:
+            after, towards = transformed(before, directions, channel_format, transform)
+            simulated = heard(channel_format, moved(place, transform), gain)
+            worst = max(worst, error_db(after, simulated))
+            wanted = moved(directions[0].double(), transform).float()
+            assert torch.allclose(towards[0], wanted, atol=1e-6)
+    return worst
+
+
+def test_swapped_foa_is_the_simulated_scene() -> None:
+    assert worst_db("foa", list(elevation_keeping())) < -100
+    assert worst_db("foa", list(signed_permutations())) < -100
+
+
+def test_turned_foa_is_the_simulated_scene_for_any_angle() -> None:
+    assert worst_db("foa", TURNS + ABOUT_UP) < -100
+
+
+def test_swapped_capsules_are_the_simulated_scene() -> None:
+    assert worst_db("tetra", TETRA_EXACT) < -100
+
+
+@pytest.mark.parametrize("channel_format", ["foa", "tetra"])
+def test_a_mirrored_room_is_simulated_as_the_swap_says(channel_format: ChannelFormat) -> None:
+    """The image sources of the moved walls, source and array, not the moved images."""
+    before = heard(channel_format, *in_room())
+    none = torch.zeros(1, 1, 3)
+    for transform in TETRA_EXACT:
+        after, _ = transformed(before, none, channel_format, transform)
+        # the images' places are float32: some 1e-6 m, 30 m away
+        assert error_db(after, heard(channel_format, *in_room(transform))) < -80
+
+
+def test_the_near_symmetries_of_the_tetrahedron_are_off_by_more() -> None:
+    place, gain = anechoic()
+    before = heard("tetra", place, gain)
+    others = [
+        each
+        for each in array_symmetries(TETRAHEDRON, tolerance=0.02)
+        if not keeps_elevation(each.transform)
+    ]
+    off = [
+        error_db(before[list(each.order)], heard("tetra", moved(place, each.transform), gain))
+        for each in others
+    ]
+    assert len(off) == 16
+    assert -40 < min(off) <= max(off) < -30
+
+
+def test_mistaken_swaps_of_the_script_in_circulation_are_other_scenes() -> None:
+    place, gain = anechoic()
+    before = heard("tetra", place, gain)
+    named = {swap_name(each): each for each in TETRA_EXACT}
+    for name, order in (("az-90,-el", [1, 3, 0, 2]), ("az+90,-el", [2, 0, 3, 1])):
+        assert error_db(before[order], heard("tetra", moved(place, named[name]), gain)) > -6
+    place, gain = place[1:2], gain[1:2]
+    foa = heard("foa", place, gain)
+    mistaken = foa[[0, 3, 2, 1]] * torch.tensor([[1.0], [1.0], [-1.0], [1.0]])
+    assert error_db(mistaken, heard("foa", moved(place, named["az+90,-el"]), gain)) > -6
+
+
+def test_a_mirror_turns_the_lags_of_pairs_round() -> None:
+    """Capsules 1 and 2 of the scene mirrored by "-az,-el" hear in the other order."""
+    place, gain = anechoic()
+    before = heard("tetra", place[2:3], gain[2:3])
+    mirror = next(each for each in TETRA_EXACT if swap_name(each) == "-az,-el")
+    after, _ = transformed(before, torch.zeros(1, 1, 3), "tetra", mirror)
+
+    def lag(sound: Tensor) -> int:
+        spectrum = torch.fft.rfft(sound[:2], n=8_192)
+        cross = torch.fft.irfft(spectrum[0].conj() * spectrum[1])
+        return int((cross.argmax() + 4_096) % 8_192 - 4_096)
+
+    assert lag(before) != 0
+    assert lag(after) == -lag(before)
+
+
+@pytest.mark.parametrize("channel_format", ["foa", "tetra"])
+@pytest.mark.parametrize(
+    ("swap", "rotate"),
+    [("elevation", "none"), ("axes", "none"), ("none", "vertical"), ("axes", "any")],
+)
+def test_a_scene_is_augmented_by_its_number_alone(
+    channel_format: ChannelFormat, swap: Swap, rotate: Rotate
+) -> None:
+    asked = AugmentationSettings(swap=swap, rotate=rotate)
+    sound, towards = torch.randn(4, 50), torch.randn(3, 2, 3)
+    kept = sound.clone(), towards.clone()
+    once = augmented(sound, towards, channel_format, augmentation_generator(5, 9), asked)
+    again = augmented(sound, towards, channel_format, augmentation_generator(5, 9), asked)
+    others = [
+        augmented(sound, towards, channel_format, augmentation_generator(5, n), asked)[0]
+        for n in range(10)
+    ]
+    assert all(torch.equal(a, b) for a, b in zip(once, again, strict=True))
+    assert sum(torch.equal(once[0], other) for other in others) < 6
+    assert torch.equal(sound, kept[0])  # no argument is written to
+    assert torch.equal(towards, kept[1])
+
+
+def test_the_scenes_own_random_numbers_are_left_alone() -> None:
+    own = np.random.Generator(np.random.Philox(key=[5, 9]))
+    assert augmentation_generator(5, 9).random() != own.random()
+
+
+def test_without_augmentation_nothing_changes() -> None:
+    sound, towards = torch.randn(4, 50), torch.randn(3, 2, 3)
+    generator = augmentation_generator(0, 0)
+    same = augmented(sound, towards, "foa", generator, AugmentationSettings())
+    assert same[0] is sound
+    assert same[1] is towards
+
+
+def test_every_swap_of_a_group_comes_up_as_often() -> None:
+    generator = augmentation_generator(1, 1)
+    for channel_format, swap, count in (
+        ("foa", "elevation", 16),
+        ("foa", "axes", 48),
+        ("tetra", "axes", 8),
+    ):
+        asked = AugmentationSettings(swap=swap)  # type: ignore[arg-type]
+        names = [
+            swap_name(drawn_transform(asked, channel_format, generator))  # type: ignore[arg-type]
+            for _ in range(40 * count)
+        ]
+        often = [names.count(name) for name in set(names)]
+        assert len(often) == count
+        assert min(often) > 15
+
+
+def test_rotations_are_even_over_their_group() -> None:
+    generator = augmentation_generator(2, 2)
+    up = AugmentationSettings(rotate="vertical")
+    about_up = np.stack([drawn_transform(up, "foa", generator) for _ in range(400)])
+    assert np.allclose(about_up[:, 2], (0, 0, 1))
+    assert np.allclose(np.linalg.det(about_up), 1)
+    assert np.abs(about_up[:, :2, :2].mean(axis=0)).max() < 0.12
+    anyhow = AugmentationSettings(rotate="any")
+    any_turn = np.stack([drawn_transform(anyhow, "foa", generator) for _ in range(400)])
+    assert np.allclose(any_turn @ any_turn.swapaxes(1, 2), np.eye(3))
+    assert np.allclose(np.linalg.det(any_turn), 1)
+    assert np.abs(any_turn.mean(axis=0)).max() < 0.12
+    assert np.abs((any_turn**2).mean(axis=0) - 1 / 3).max() < 0.06
+
+
+def test_what_a_format_cannot_follow_is_refused() -> None:
+    sound, towards = torch.randn(4, 50), torch.randn(3, 2, 3)
+    with pytest.raises(SettingError, match="must lay tetra onto itself"):
+        transformed(sound, towards, "tetra", TURNS[0])
+    with pytest.raises(SettingError, match='must be "foa" or "tetra", but stereo was given'):
+        transformed(sound[:2], towards, "stereo", np.eye(3))
