@@ -9,6 +9,7 @@ from sonoscope.core.recipe import STRICT
 
 Range = tuple[float, float]
 Share = Annotated[float, Field(ge=0, le=1)]
+Speed = Annotated[float, Field(gt=0, le=720)]
 SnrDefinition = Literal["active", "file", "peak"]
 FoaKind = Literal["ideal", "em32", "tetra"]
 AmbienceKind = Literal["diffuse", "lobes", "wind", "rotors", "bed"]
@@ -53,8 +54,7 @@ class MotionSettings:
     """
 
     share: Share = 0.0
-    speeds_deg_s: Annotated[tuple[Annotated[float, Field(gt=0, le=720)], ...], Field(min_length=1)]\
-        = (10.0, 20.0, 40.0)
+    speeds_deg_s: Annotated[tuple[Speed, ...], Field(min_length=1)] = (10.0, 20.0, 40.0)
     kinds: Annotated[tuple[PathKind, ...], Field(min_length=1)] = ("arc", "line")
     array_speed_m_s: Range = (0.0, 0.0)
     array_turn_deg_s: Range = (0.0, 0.0)
@@ -107,6 +107,8 @@ class SceneSettings:
         Reverberation time (at 1 kHz) and volume of rooms.
     t60_slope
         Factor by which T60 changes from octave to octave upwards; drawn for each scene.
+    rooms
+        How many rooms the scenes share in turn; with 0 each scene has its own.
     distance_m
         Distance of the sources.
     shells
@@ -152,6 +154,7 @@ class SceneSettings:
     t60_s: Range = (0.15, 1.0)
     t60_slope: Range = (0.88, 1.0)
     volume_m3: Range = (25.0, 400.0)
+    rooms: Annotated[int, Field(ge=0)] = 0
     distance_m: Range = (0.5, 5.0)
     shells: tuple[Shell, ...] = ()
     event_s: Annotated[float, Field(gt=0.1)] = 4.0
