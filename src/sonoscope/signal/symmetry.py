@@ -5,8 +5,9 @@ follows every T, for W stays and (X, Y, Z) is a vector. The capsules of an array
 lay the array onto itself: T d_q = d_m says that capsule m hears of the new scene what capsule q
 heard of the old one. Nothing is tabulated: published tables of channel swaps have errors.
 
-Source: Q. Wang, J. Du, H.-X. Wu et al., "A four-stage data augmentation approach to ResNet-Conformer
-based acoustic modeling for sound event localization and detection", TASLP 31 (2023), for the idea.
+Source of the idea: Q. Wang, J. Du, H.-X. Wu et al., "A four-stage data augmentation approach to
+ResNet-Conformer based acoustic modeling for sound event localization and detection", TASLP 31
+(2023).
 """
 
 from collections.abc import Iterator
@@ -185,8 +186,8 @@ def _rough_transforms(
         fits = np.abs(np.diag(gram) - wanted[i, i]) <= slack
         for j, image in enumerate(so_far):
             fits &= np.abs(gram[:, image] - wanted[i, j]) <= slack
-        for image in np.flatnonzero(fits):
-            yield from images((*so_far, int(image)))
+        for place in np.flatnonzero(fits):
+            yield from images((*so_far, int(place)))
 
     flat = len(chosen) == 2
     basis = _with_normal(points[chosen], 1.0)
