@@ -19,6 +19,7 @@ from sonoscope.core.audio import ChannelFormat, Recording
 from sonoscope.core.direction import angles
 from sonoscope.core.event import Event, Waypoint
 from sonoscope.core.scene import Scene
+from sonoscope.signal.octaves import octave_weights
 from sonoscope.simulation.ambience import coloured, cut, noise_bank, quick_size
 from sonoscope.simulation.impulses import (
     ImpulseTable,
@@ -27,7 +28,8 @@ from sonoscope.simulation.impulses import (
     response_of_waves,
     sphere_table,
 )
-from sonoscope.simulation.room import response_length, room_response
+from sonoscope.simulation.paths import Geometry, Hearing
+from sonoscope.simulation.room import room_response
 from sonoscope.simulation.schedule import Emission, Place, Script
 
 AMBIENCE_RMS = 0.003
@@ -105,9 +107,18 @@ def _response(
             distance[None],
         )
         return response_of_waves(listener.table, waves, int(delay) + 64)[0]
-    tail = cut(listener.diffuse, response_length(place.room, listener.rate_hz), generator)
-    array = torch.from_numpy(place.array_m.astype(np.float32))
-    return room_response(place.room, array + offset, array, listener.table, tail, listener.rate_hz)
+    geometry = Geometry(place.array_m + emission.offset_m, place.array_m)
+    return room_response(place.room, geometry, _hearing(listener), generator)
+
+
+@lru_cache(maxsize=4)
+def _hearing(listener: Listener) -> Hearing:
+    """Split the diffuse noise by octave, once for every listener."""
+    rate, length = listener.rate_hz, listener.diffuse.shape[-1]
+    weights = octave_weights(np.fft.rfftfreq(length, 1 / rate), rate).astype(np.float32)
+    spectrum = torch.fft.rfft(listener.diffuse)
+    bands = [torch.fft.irfft(spectrum * torch.from_numpy(row), n=length) for row in weights]
+    return Hearing(listener.table, torch.stack(bands), rate)
 
 
 def _convolve(
