@@ -5,7 +5,7 @@ a positive phase is an earlier arrival. Directions point *to* the source. Everyt
 the free-field pressure at the origin with no array there.
 
 Hankel functions h_n = j_n - i y_n overflow where the wave is much longer than the sphere, and near
-sources divide one overflow by another. So only the ratios σ_n(x) = x h_n(x) / h_{n-1}(x) are formed:
+sources divide one overflow by another. So only ratios σ_n(x) = x h_n(x) / h_{n-1}(x) are formed:
 
     σ_1 = 1 + ix,    σ_{n+1} = 2n + 1 - x² / σ_n,    x h_n'(x) / h_n(x) = n - σ_{n+1}(x)
 
