@@ -29,19 +29,21 @@ from sonoscope.core.air import SPEED_OF_SOUND_M_S, absorption_db_m
 from sonoscope.core.direction import angle_between, angles
 from sonoscope.core.event import Waypoint
 from sonoscope.signal.octaves import octave_weights
-from sonoscope.simulation.convolution import quick_size
-from sonoscope.simulation.impulses import LEAD, TAPS, ImpulseTable, impulses_of
+from sonoscope.signal.receiver import IdealFoa
+from sonoscope.simulation.impulses import ImpulseTable, impulses_of
 from sonoscope.simulation.paths import DIRECT, NEAREST_M, RING_S, Path
-from sonoscope.simulation.reading import RING, read, readable, upsampled
+from sonoscope.simulation.reading import RING, filtered, read, readable, upsampled
 from sonoscope.simulation.track import Track
 
+_NEWTON_STEPS = 6
+_NEWTON_ENOUGH_M = 1e-9
 _BLOCK_S = 0.040
 _BLOCK_TURN = np.deg2rad(1.0)
 _GRIDS = (4, 8, 16, 32)  # nodes a longest block
 _WORST_DELAY_ERROR = 2e-4  # samples
 _FLAT_AIR_DB = 0.5
 _AIR_STEP_DB = 3.0  # amplitudes that far apart, lerped, err by 0.13 dB in the middle
-_FLOATS_AT_ONCE = 1 << 19
+_FLOATS_AT_ONCE = 1 << 18
 
 
 class Arrivals(NamedTuple):
@@ -70,32 +72,27 @@ def arrivals(
 ) -> Arrivals:
     """Solve the retarded-time equation to 1e-10 s (float64).
 
-    Newton's method from the delay that a source at rest would have: it squares its error, and
-    below Mach 0.3 three steps reach the last digits.
+    Newton's method from the delay that a source at rest would have: it squares its error at every
+    step, and below Mach 0.3 three steps reach the last digits.
     """
     here = array.at(received_s)
-    matrix = np.stack([path.matrix for path in paths])
-    apart = np.stack([path.image(source.at(received_s)) for path in paths]) - here
-    distance = np.linalg.norm(apart, axis=-1)
-    emitted = received_s - distance / SPEED_OF_SOUND_M_S
-    for _ in range(0 if source.is_still else 3):
-        apart = _images(paths, source.at(emitted)) - here
-        distance = np.linalg.norm(apart, axis=-1)
-        pace = np.matmul(source.velocity_at(emitted), np.swapaxes(matrix, 1, 2))
-        closing = np.sum(pace * apart, axis=-1) / np.maximum(distance, 1e-9)
+    turned = np.stack([path.matrix.T for path in paths])
+    offset = np.stack([path.offset_m for path in paths])[:, None] - here
+    emitted = np.repeat(received_s[None], len(paths), axis=0)
+    for _ in range(_NEWTON_STEPS):
+        there = source.at(emitted)
+        apart = there @ turned + offset
+        distance = np.sqrt(np.einsum("pti,pti->pt", apart, apart))
         late = distance - SPEED_OF_SOUND_M_S * (received_s - emitted)
+        if np.abs(late).max() < _NEWTON_ENOUGH_M:
+            break
+        pace = source.velocity_at(emitted) @ turned
+        closing = np.einsum("pti,pti->pt", pace, apart) / np.maximum(distance, 1e-9)
         emitted = emitted - late / (SPEED_OF_SOUND_M_S + closing)
-    there = source.at(emitted)
-    apart = _images(paths, there) - here
-    distance = np.linalg.norm(apart, axis=-1)
     unit = apart / np.maximum(distance, 1e-9)[..., None]
     own = np.einsum("tij,ptj->pti", array.turn_at(received_s), unit)
     share = np.stack([path.share(x, here) for path, x in zip(paths, there, strict=True)])
     return Arrivals(emitted, distance, own, share)
-
-
-def _images(paths: Sequence[Path], places: Float[ndarray, "path time 3"]) -> ndarray:
-    return np.stack([path.image(x) for path, x in zip(paths, places, strict=True)])
 
 
 def arrival_time(
@@ -207,9 +204,9 @@ def moving_sound(
     way = _lay_out(source, array, paths, onset_s, len(sound), rate_hz)
     fastest = float(np.diff(way.place, axis=1).max()) / way.step
     ready = readable(sound, min(1.0, 1 / fastest))
-    dry = torch.stack([read(ready, nodes, way.step) for nodes in way.place])
+    dry = read(ready, way.place, way.step)
     waves = _coloured(dry, way, paths, rate_hz)
-    return [_hear(waves, way, table, rate_hz) for table in tables]
+    return [_hear(waves, way, table) for table in tables]
 
 
 def _lay_out(
@@ -260,14 +257,12 @@ def _coloured(
     Where the distance changes enough for air to matter, the sound goes through the air of several
     distances, and fades from one to the next.
     """
-    device, length = dry.device, dry.shape[1]
-    size = quick_size(length + int(np.ceil(RING_S * rate_hz)))
+    device = dry.device
     row, metres, share = _air_rows(way, rate_hz)
-    spectra = _spectra([paths[i] for i in row], metres, size, rate_hz).to(device)
-    spectrum = torch.fft.rfft(dry, n=size)
-    if len(row) > len(paths):
-        spectrum = spectrum[torch.from_numpy(row).to(device)]
-    heard = torch.fft.irfft(spectrum.mul_(spectra), n=size)[:, :length]
+    ring = int(np.ceil(RING_S * rate_hz))
+    spectra = _spectra([paths[i] for i in row], metres, 1 << (10 * ring).bit_length(), rate_hz)
+    lines = dry if len(row) == len(paths) else dry[torch.from_numpy(row).to(device)]
+    heard = filtered(lines, spectra.to(device), ring)
     strength = torch.from_numpy((share * way.strength[row]).astype(np.float32)).to(device)
     heard.mul_(upsampled(strength, way.step))
     if len(row) == len(paths):
@@ -305,7 +300,8 @@ def _spectra(
     bands = len(weights)
     gains = np.stack([np.ones(bands) if p.gains is None else p.gains for p in paths])
     air = torch.exp(torch.from_numpy(-metres.astype(np.float32))[:, None] * loss)
-    return air.mul_(torch.from_numpy(gains.astype(np.float32)) @ weights)
+    air.mul_(torch.from_numpy(gains.astype(np.float32)) @ weights)
+    return air
 
 
 @lru_cache(maxsize=8)
@@ -319,18 +315,14 @@ def _by_frequency(
     return torch.from_numpy(loss.astype(np.float32)), torch.from_numpy(weights.astype(np.float32))
 
 
-def _hear(
-    waves: Float[Tensor, "path sample"], way: _Way, table: ImpulseTable, rate_hz: int
-) -> Heard:
-    if table.capsules is None:
-        return Heard(way.first, _as_foa(waves, way, rate_hz)[:, : way.wanted])
+def _hear(waves: Float[Tensor, "path sample"], way: _Way, table: ImpulseTable) -> Heard:
+    if isinstance(table.receiver, IdealFoa):
+        return Heard(way.first, _as_foa(waves, way)[:, : way.wanted])
     heard = _through_impulses(waves, way, table)
-    return Heard(way.first - LEAD, heard[:, : way.wanted + TAPS])
+    return Heard(way.first - table.lead, heard[:, : way.wanted + table.taps])
 
 
-def _as_foa(
-    waves: Float[Tensor, "path sample"], way: _Way, rate_hz: int
-) -> Float[Tensor, "acn=4 sample"]:
+def _as_foa(waves: Float[Tensor, "path sample"], way: _Way) -> Float[Tensor, "acn=4 sample"]:
     """Weight by direction; ideal FOA is gains alone (ACN, SN3D)."""
     direction = torch.from_numpy(way.direction.astype(np.float32)).to(waves.device)
     gains = torch.stack([torch.ones_like(direction[..., 0]), *direction[..., [1, 2, 0]].unbind(-1)])
@@ -348,7 +340,8 @@ def _fading(
     blocks = length // block
     rise = torch.arange(block, device=waves.device) / block
     cut = waves.view(paths, blocks, block).transpose(0, 1)
-    faded = waves.new_zeros(blocks, 2, paths, block + pad)
+    faded = waves.new_empty(blocks, 2, paths, block + pad)
+    faded[..., block:] = 0
     torch.mul(cut, 1 - rise, out=faded[:, 0, :, :block])
     torch.mul(cut, rise, out=faded[:, 1, :, :block])
     return faded.view(blocks, 2 * paths, block + pad)

@@ -14,19 +14,18 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Inexact
 from numpy import ndarray
 from scipy.special import jv
 from torch import Tensor
-
-from sonoscope.simulation.convolution import quick_size
 
 RING = 48
 """Samples before and after a sound in which its band limit still rings above -80 dB."""
 
 _DEGREE = 5
-_TAPER_FROM = 0.8  # of the band, as the tables of impulses have it
-_AT_ONCE = 1 << 16
+_TAPER_FROM = 0.82  # of the band, as the tables of impulses have it
+_BLOCK = 2_048
+_AT_ONCE = 1 << 17
 
 
 class Readable(NamedTuple):
@@ -35,7 +34,7 @@ class Readable(NamedTuple):
     Attributes
     ----------
     coefficient
-        Of the powers of 2μ, lowest first, around every sample; silent at both ends.
+        Of the powers of μ, lowest first, around every sample; silent at both ends.
     first
         Where the sound's own first sample is.
     """
@@ -53,16 +52,38 @@ def readable(sound: Float[Tensor, " sample"], band: float = 1.0) -> Readable:
         What is kept of its band, as a share of Nyquist; below 1 where it will be read faster than
         it was recorded. The upper fifth of it fades out.
     """
-    size = quick_size(len(sound) + 2 * RING)
-    spectrum = torch.fft.rfft(torch.nn.functional.pad(sound, (RING, size - RING - len(sound))))
-    spectrum = spectrum * _band_limit(size, round(band, 3)).to(sound.device)
-    coefficient = torch.fft.irfft(spectrum * _filters(size).to(sound.device), n=size)
+    filters = _filters(round(band, 3)).to(sound.device)
+    padded = torch.nn.functional.pad(sound, (RING, RING))
+    coefficient = filtered(padded[None], filters[:, None], RING)[:, 0]
     coefficient[:, 0] = 0
     coefficient[:, -1] = 0
     return Readable(coefficient, RING)
 
 
-def read(sound: Readable, nodes: Float[ndarray, " node"], step: int) -> Float[Tensor, " place"]:
+def filtered(
+    lines: Float[Tensor, "line sample"], spectra: Inexact[Tensor, "*filter #line bin"], ring: int
+) -> Float[Tensor, "*filter line sample"]:
+    """Filter in blocks that fit the processor's cache; what rings outside is not kept.
+
+    Parameters
+    ----------
+    spectra
+        Of filters that ring no longer than `ring` samples to either side, at the bins of one block:
+        a few times longer than that.
+    """
+    length, block = lines.shape[-1], 2 * (spectra.shape[-1] - 1)
+    hop = block - 2 * ring
+    count = -(-length // hop)
+    padded = torch.nn.functional.pad(lines, (ring, count * hop - length + ring))
+    turned = torch.fft.rfft(padded.unfold(-1, block, hop))
+    turned = turned.mul_(spectra[:, None]) if spectra.ndim == 2 else turned * spectra[..., None, :]
+    pieces = torch.fft.irfft(turned, n=block)[..., ring : ring + hop]
+    return pieces.flatten(-2)[..., :length]
+
+
+def read(
+    sound: Readable, nodes: Float[ndarray, "way node"], step: int
+) -> Float[Tensor, "way place"]:
     """Read a sound at places that nodes give every `step` samples of what is read.
 
     Parameters
@@ -71,30 +92,30 @@ def read(sound: Readable, nodes: Float[ndarray, " node"], step: int) -> Float[Te
         Places in samples of the sound (float64). Between the second and the last but one a cubic
         is laid through four at a time; there are `step * (nodes - 3)` places.
     """
-    device = sound.coefficient.device
-    base = np.floor(nodes[1:-2])
+    base = np.floor(nodes[:, 1:-2])
     # Relative to a whole sample nearby float32 holds places to 1e-4 samples and better.
-    local = np.lib.stride_tricks.sliding_window_view(nodes, 4) - base[:, None]
+    local = np.lib.stride_tricks.sliding_window_view(nodes, 4, axis=1) - base[..., None]
+    device = sound.coefficient.device
     near = torch.from_numpy(local.astype(np.float32)).to(device)
-    start = torch.from_numpy(base.astype(np.int64) + sound.first).to(device, torch.int32)
+    start = torch.from_numpy(base.astype(np.int64) + sound.first).to(device)
+    heard = sound.coefficient.new_empty(len(nodes), step * start.shape[1])
     rows = max(1, _AT_ONCE // step)
-    pieces = [
-        _look_up(sound.coefficient, start[i : i + rows], near[i : i + rows], step)
-        for i in range(0, len(start), rows)
-    ]
-    return torch.cat(pieces)
+    for way in range(len(nodes)):
+        for i in range(0, start.shape[1], rows):
+            out = heard[way, i * step : (i + rows) * step]
+            _look_up(sound.coefficient, start[way, i : i + rows], near[way, i : i + rows], out)
+    return heard
 
 
-def _look_up(coefficient: Tensor, start: Tensor, near: Tensor, step: int) -> Tensor:
-    place = near @ _cubic(step).to(near.device)
-    whole = place.round()
-    aside = (place - whole).mul_(2).view(-1)
-    index = (whole.to(torch.int32) + start[:, None]).view(-1)
-    index.clamp_(0, coefficient.shape[1] - 1)
-    value = coefficient[_DEGREE].index_select(0, index)
+def _look_up(coefficient: Tensor, start: Tensor, near: Tensor, out: Tensor) -> None:
+    """Evaluate the polynomials around `start + near`, into `out`."""
+    aside = near @ _cubic(len(out) // len(start)).to(near.device)
+    whole = aside.round()
+    aside = aside.sub_(whole).view(-1)
+    index = whole.long().add_(start[:, None]).view(-1).clamp_(0, coefficient.shape[1] - 1)
+    torch.index_select(coefficient[_DEGREE], 0, index, out=out)
     for power in range(_DEGREE - 1, -1, -1):
-        torch.addcmul(coefficient[power].index_select(0, index), value, aside, out=value)
-    return value
+        torch.addcmul(coefficient[power].index_select(0, index), out, aside, out=out)
 
 
 def upsampled(nodes: Float[Tensor, "*any node"], step: int) -> Float[Tensor, "*any sample"]:
@@ -115,20 +136,15 @@ def _cubic(step: int) -> Float[Tensor, "node=4 sample"]:
     return torch.from_numpy(np.stack(weights).astype(np.float32))
 
 
-@lru_cache(maxsize=8)
-def _filters(size: int) -> Complex[Tensor, "power bin"]:
-    """Give the filters whose outputs are the coefficients of the powers of 2μ."""
-    half = np.pi * np.arange(size // 2 + 1) / size
-    filters = np.zeros((_DEGREE + 1, len(half)), np.complex128)
-    for k in range(_DEGREE + 1):
-        share = (1 if k == 0 else 2) * 1j**k * jv(k, half)
-        powers = np.polynomial.chebyshev.cheb2poly([0] * k + [1])
-        filters[: k + 1] += powers[:, None] * share
-    return torch.from_numpy(filters.astype(np.complex64))
-
-
 @lru_cache(maxsize=16)
-def _band_limit(size: int, band: float) -> Float[Tensor, " bin"]:
-    share = torch.fft.rfftfreq(size) * (2 / band)
-    high = ((share - _TAPER_FROM) / (1 - _TAPER_FROM)).clamp(0, 1)
-    return 0.5 + 0.5 * torch.cos(np.pi * high)
+def _filters(band: float) -> Complex[Tensor, "power bin"]:
+    """Give the filters whose outputs are the coefficients of the powers of μ."""
+    part = np.arange(_BLOCK // 2 + 1) / (_BLOCK // 2)
+    filters = np.zeros((_DEGREE + 1, len(part)), np.complex128)
+    for k in range(_DEGREE + 1):
+        share = (1 if k == 0 else 2) * 1j**k * jv(k, np.pi * part / 2)
+        powers = np.polynomial.chebyshev.cheb2poly([0] * k + [1]) * 2.0 ** np.arange(k + 1)
+        filters[: k + 1] += powers[:, None] * share
+    high = np.clip((part / band - _TAPER_FROM) / (1 - _TAPER_FROM), 0, 1)
+    filters *= 0.5 + 0.5 * np.cos(np.pi * high)
+    return torch.from_numpy(filters.astype(np.complex64))
