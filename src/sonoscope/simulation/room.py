@@ -45,6 +45,7 @@ from sonoscope.simulation.paths import (
     mirror,
     on_device,
     padded_size,
+    paths_response,
     silence_before,
     waves_of,
 )
@@ -414,6 +415,39 @@ def _envelopes(
     return first, tuple(envelopes)
 
 
+def reflections(
+    room: Room,
+    geometry: Geometry,
+    hearing: Hearing,
+    generator: np.random.Generator | None,
+    *,
+    lowest_order: int = 1,
+    images_s: float | None = None,
+) -> Float[Tensor, "channel sample"]:
+    """Give what the walls send before the late sound; nothing before the direct wave's impulse.
+
+    Parameters
+    ----------
+    generator
+        Draws where reflections stand off their places; None lets them stand.
+    lowest_order
+        Fewest reflections of what is rendered.
+    images_s
+        When images end, if not at the room's own `early_s`.
+    """
+    rate, table = hearing.rate_hz, hearing.table
+    waves, shapes = early_waves(
+        room, geometry, rate, generator, lowest_order=lowest_order, images_s=images_s
+    )
+    length = int(acoustics(room, rate, images_s).early_s * rate) + table.taps
+    size = padded_size(length, rate)
+    device = hearing.diffuse.device
+    lines = response_of_waves(table, on_device(waves, device), length)
+    spectra = torch.from_numpy((shapes @ _shares(size, rate)).astype(np.float32)).to(device)
+    arrival = geometry.distance_m * (rate / SPEED_OF_SOUND_M_S)
+    return silence_before(coloured_sum(lines, spectra, rate), arrival, table.lead)
+
+
 def room_response(
     room: Room,
     geometry: Geometry,
@@ -438,48 +472,17 @@ def room_response(
     images_s
         When images end, if not at the room's own `early_s`.
     """
-    rate = hearing.rate_hz
-    arrival = geometry.distance_m * (rate / SPEED_OF_SOUND_M_S)
-    reflections, shapes = early_waves(
-        room, geometry, rate, generator, lowest_order=max(lowest_order, 1), images_s=images_s
-    )
+    least = max(lowest_order, 1)
+    early = reflections(room, geometry, hearing, generator, lowest_order=least, images_s=images_s)
     late = late_sound(room, hearing, generator, images_s=images_s)
-    waves = _with_direct(geometry, reflections, rate)
-    length = (
-        max(int(acoustics(room, rate, images_s).early_s * rate), int(arrival)) + hearing.table.taps
-    )
-    size = padded_size(length, rate)
-    bins = frequencies(size, rate)
-    device = hearing.diffuse.device
-    lines = response_of_waves(hearing.table, on_device(waves, device), length)
-    spectra = torch.from_numpy((shapes @ _shares(size, rate)).astype(np.float32)).to(device)
-    early = coloured_sum(lines[1:], spectra, rate)
-    response = torch.zeros(lines.shape[1], max(late.shape[-1], early.shape[-1]), device=device)
-    response[:, : late.shape[-1]] = late
-    response[:, : early.shape[-1]] += early
-    response = silence_before(response, arrival, hearing.table.lead)
+    arrival = geometry.distance_m * (hearing.rate_hz / SPEED_OF_SOUND_M_S)
+    parts = [early, silence_before(late, arrival, hearing.table.lead)]
     if lowest_order == 0:
-        air = DIRECT.spectrum(geometry.distance_m, bins, rate).astype(np.float32)
-        straight = coloured_sum(lines[:1], torch.from_numpy(air[None]).to(device), rate)
-        response[:, : straight.shape[-1]] += straight
+        parts.append(paths_response((DIRECT,), geometry, hearing))
+    response = early.new_zeros(early.shape[0], max(part.shape[-1] for part in parts))
+    for part in parts:
+        response[:, : part.shape[-1]] += part
     return response
-
-
-def _with_direct(geometry: Geometry, reflections: Waves, rate_hz: int) -> Waves:
-    """Put the direct wave first, in a line of its own."""
-    offset = (geometry.source_m - geometry.receiver_m)[None]
-    direct = waves_of(offset, np.ones((1, 1)), geometry, rate_hz)
-    return Waves(
-        torch.cat([direct.direction, reflections.direction]),
-        torch.cat([direct.delay, reflections.delay]),
-        torch.cat(
-            [
-                torch.nn.functional.pad(direct.gain, (0, reflections.gain.shape[1])),
-                torch.nn.functional.pad(reflections.gain, (1, 0)),
-            ]
-        ),
-        torch.cat([direct.distance_m, reflections.distance_m]),
-    )
 
 
 @lru_cache(maxsize=16)
