@@ -1,10 +1,18 @@
-"""A script made sound: every source through the room into the array, ambience beneath.
+"""A script made sound: every source through its surroundings into every receiver, ambience beneath.
 
-The SNR of an event is that of definition "active": the power of its reverberant sound on the
-omnidirectional channel (FOA: W, an array: the mean of its capsules), from its first arrival to the
-end of its dry sound, over the mean power of the ambience.
+```
+ emission ─► high-pass ─┬─► still:  response of the place ──► convolve ───────┐
+                        └─► moving: direct + walls at true delays             ├─► level ─► scene
+                                    + later reflections, from place to place  │
+                                    + late sound ─────────────────────────────┘
+ ambience ────────────────────────────────────────────────────────────────────┘
+```
+
+All receivers of a scene hear one field: reverberation and ambience are drawn from the script's seed
+alone, whichever of them listen.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,149 +21,311 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
-from sonoscope.core.air import SPEED_OF_SOUND_M_S
-from sonoscope.core.array import MicArray
 from sonoscope.core.audio import ChannelFormat, Recording
 from sonoscope.core.direction import angles
 from sonoscope.core.event import Event, Waypoint
 from sonoscope.core.scene import Scene
-from sonoscope.signal.octaves import octave_weights
-from sonoscope.simulation.ambience import coloured, cut, noise_bank, quick_size
-from sonoscope.simulation.impulses import (
-    ImpulseTable,
-    Waves,
-    foa_table,
-    response_of_waves,
-    sphere_table,
-)
-from sonoscope.simulation.paths import Geometry, Hearing
-from sonoscope.simulation.room import room_response
-from sonoscope.simulation.schedule import Emission, Place, Script
+from sonoscope.signal.receiver import Receiver
+from sonoscope.simulation.ambience import DiffuseNoise, diffuse_noise, octave_bank
+from sonoscope.simulation.convolution import convolve, quick_size
+from sonoscope.simulation.impulses import impulse_table
+from sonoscope.simulation.levels import Wet, add, gains, power
+from sonoscope.simulation.measured import MeasuredRoom
+from sonoscope.simulation.motion import Heard, HeardPath, heard_path, moving_sound
+from sonoscope.simulation.outdoors import Outdoors, outdoor_paths
+from sonoscope.simulation.paths import DIRECT, Geometry, Hearing, Path, paths_response
+from sonoscope.simulation.room import Room, late_sound, reflections, room_paths, room_response
+from sonoscope.simulation.script import Emission, Place, Script
+from sonoscope.simulation.track import Track
 
 AMBIENCE_RMS = 0.003
+CLEAN = 1e-3
 HIGH_PASS_HZ = 60.0
+LOUDEST = 0.99
+
+_SHORTEST_EVENT_S = 0.02
+_HIGH_PASS_RING_S = 0.05
+_LEG_M = 0.5
+"""How far a source goes until its later reflections are found anew."""
+_MOST_LEGS = 12
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Listener:
-    """An array with all that rendering looks up: build once, use for every scene."""
+    """A receiver, what its channels are called, and where its samples are computed."""
 
     channel_format: ChannelFormat
+    receiver: Receiver
     rate_hz: int
-    table: ImpulseTable
-    diffuse: Float[Tensor, "channel sample"]
+    device: str = "cpu"
+
+    @property
+    def hearing(self) -> Hearing:
+        """All that rendering looks up, made once a process."""
+        return _hearing(self)
 
 
-def foa_listener(rate_hz: int) -> Listener:
-    """Listen with ideal first-order Ambisonics (ACN, SN3D)."""
-    return Listener("foa", rate_hz, foa_table(rate_hz), noise_bank(None, rate_hz))
+@lru_cache(maxsize=8)
+def _hearing(listener: Listener) -> Hearing:
+    device = torch.device(listener.device)
+    table = impulse_table(listener.receiver, listener.rate_hz)
+    bank = octave_bank(listener.receiver, listener.rate_hz).to(device)
+    return Hearing(table, bank, listener.rate_hz)
 
 
-def array_listener(array: MicArray, channel_format: ChannelFormat, rate_hz: int) -> Listener:
-    """Listen with a rigid-sphere array."""
-    return Listener(
-        channel_format, rate_hz, sphere_table(array, rate_hz), noise_bank(array, rate_hz)
+def render(script: Script, listeners: Sequence[Listener]) -> tuple[Scene, ...]:
+    """Render a script for every listener; the same script gives the same bytes.
+
+    Raises
+    ------
+    SettingError
+        If a source moves in a measured room, or a receiver cannot listen there.
+    """
+    rate = listeners[0].rate_hz
+    length = round(script.duration_s * rate)
+    beds = _ambience(script, listeners, length)
+    wets: list[list[Wet]] = [[] for _ in listeners]
+    events = []
+    for number, emission in enumerate(script.emissions):
+        first = round(emission.onset_s * rate)
+        heard = _heard(script, emission, number, listeners)
+        truth = _truth(script.place, emission, first / rate, rate, listeners[0])
+        active = (round(truth.onset_s * rate), round(truth.offset_s * rate))
+        for found, (start, sound) in zip(wets, heard, strict=True):
+            found.append(Wet(sound, start, active, emission.level_db, emission.is_extra))
+        event = _inside(truth, emission, script)
+        if event is not None:
+            events.append(event)
+    ordered = tuple(sorted(events, key=lambda event: event.onset_s))
+    return tuple(
+        _mixed(script, listener, bed, some, ordered)
+        for listener, bed, some in zip(listeners, beds, wets, strict=True)
     )
 
 
-def render(script: Script, listener: Listener, generator: np.random.Generator) -> Scene:
-    """Render a script.
-
-    Parameters
-    ----------
-    generator
-        Draws the noises; the same script and generator give the same bytes.
-    """
-    rate = listener.rate_hz
-    length = round(script.duration_s * rate)
-    noise = cut(listener.diffuse, length, generator)
-    sound = AMBIENCE_RMS * coloured(noise, rate, generator)
-    if script.is_clean:
-        sound = sound * 1e-3
-    events = []
-    for emission in script.emissions:
-        response = _response(script.place, emission, listener, generator)
-        wet = _convolve(torch.from_numpy(emission.sound), response, rate)
-        delay_s = float(np.linalg.norm(emission.offset_m)) / SPEED_OF_SOUND_M_S
-        arrival = round(delay_s * rate)
-        active = wet[:, arrival : arrival + len(emission.sound)]
-        omni = active[0] if listener.channel_format == "foa" else active
-        power = float(omni.square().mean().clamp_min(1e-20))
-        gain = AMBIENCE_RMS * 10 ** (emission.snr_db / 20) / np.sqrt(power)
-        _add(sound, gain * wet, round(emission.onset_s * rate))
-        event = _truth(emission, delay_s, script, rate)
-        if event is not None:
-            events.append(event)
+def _mixed(
+    script: Script,
+    listener: Listener,
+    bed: Float[Tensor, "channel sample"],
+    wets: Sequence[Wet],
+    events: tuple[Event, ...],
+) -> Scene:
+    """Put ambience and events together at their levels."""
+    is_foa = listener.channel_format == "foa"
+    length = bed.shape[-1]
+    ambience_power = AMBIENCE_RMS**2
+    sound = bed * (AMBIENCE_RMS * (CLEAN if script.is_clean else 1.0))
+    strengths = gains(wets, script.levels, ambience_power, length, is_foa=is_foa)
+    for wet, gain in zip(wets, strengths, strict=True):
+        add(sound, wet, gain)
     if script.is_mono:
-        sound = torch.cat([sound[:1], torch.zeros(3, length)])
-    sound = sound * min(10 ** (script.gain_db / 20), 0.99 / float(sound.abs().max()))
-    ordered = tuple(sorted(events, key=lambda event: event.onset_s))
-    return Scene(Recording(sound.numpy(), rate), listener.channel_format, ordered)
+        sound = torch.cat([sound[:1], sound.new_zeros(3, length)])
+    peak = max(float(sound.abs().max()), 1e-12)
+    sound = sound * min(10 ** (script.gain_db / 20), LOUDEST / peak)
+    recording = Recording(sound.cpu().numpy(), listener.rate_hz)
+    return Scene(recording, listener.channel_format, events)
+
+
+def _generator(script: Script, number: int) -> np.random.Generator:
+    """Give the random numbers of one part of a scene, the same for every receiver."""
+    return np.random.Generator(np.random.Philox(key=script.seed, counter=[0, 0, 0, number]))
+
+
+def _ambience(
+    script: Script, listeners: Sequence[Listener], length: int
+) -> list[Float[Tensor, "channel sample"]]:
+    """Give every listener the scene's ambience, of unit power on its omnidirectional channel."""
+    generator, device = _generator(script, 0), torch.device(listeners[0].device)
+    receivers, rate = tuple(one.receiver for one in listeners), listeners[0].rate_hz
+    beds = diffuse_noise(DiffuseNoise(), receivers, rate, length, generator, device)
+    return [
+        bed / np.sqrt(power(bed, is_foa=one.channel_format == "foa"))
+        for bed, one in zip(beds, listeners, strict=True)
+    ]
+
+
+def _heard(
+    script: Script, emission: Emission, number: int, listeners: Sequence[Listener]
+) -> list[Heard]:
+    """Let every listener hear one emission."""
+    place, rate = script.place, listeners[0].rate_hz
+    first = round(emission.onset_s * rate)
+    dry = _high_passed(torch.from_numpy(emission.sound), rate)
+    if isinstance(place.surroundings, MeasuredRoom):
+        return [_measured(place.surroundings, emission, first, dry, one) for one in listeners]
+    sound = dry.to(listeners[0].device)
+    if emission.track.is_still and place.array.is_still:
+        responses = [
+            _response(place, emission, one.hearing, _generator(script, number + 1))
+            for one in listeners
+        ]
+        return [Heard(first, convolve(sound, response)) for response in responses]
+    return _moving(script, emission, number, listeners, sound, first / rate)
 
 
 def _response(
-    place: Place, emission: Emission, listener: Listener, generator: np.random.Generator
-) -> Float[Tensor, "channel response"]:
-    offset = torch.from_numpy(emission.offset_m.astype(np.float32))
-    if place.room is None:
-        distance = offset.norm()
-        delay = distance * (listener.rate_hz / SPEED_OF_SOUND_M_S)
-        waves = Waves(
-            (offset / distance)[None],
-            delay[None].double(),
-            1 / distance[None, None],
-            distance[None],
+    place: Place, emission: Emission, hearing: Hearing, generator: np.random.Generator
+) -> Float[Tensor, "channel tap"]:
+    """Give the response of a place between a source and an array that stay where they are."""
+    geometry = _geometry(place, emission.track, emission.onset_s)
+    if isinstance(place.surroundings, Room):
+        return room_response(place.surroundings, geometry, hearing, generator)
+    return paths_response(_paths(place, hearing.rate_hz), geometry, hearing)
+
+
+def _geometry(place: Place, source: Track, time_s: float) -> Geometry:
+    moment = np.array([time_s])
+    array = place.array
+    return Geometry(source.at(moment)[0], array.at(moment)[0], array.turn_at(moment)[0])
+
+
+def _paths(place: Place, rate_hz: int) -> tuple[Path, ...]:
+    """Give the ways of sound that are followed one by one."""
+    match place.surroundings:
+        case Room() as room:
+            return room_paths(room, rate_hz)
+        case Outdoors() as outdoors:
+            return outdoor_paths(outdoors, rate_hz)
+        case _:
+            return (DIRECT,)
+
+
+def _moving(
+    script: Script,
+    emission: Emission,
+    number: int,
+    listeners: Sequence[Listener],
+    sound: Float[Tensor, " sample"],
+    onset_s: float,
+) -> list[Heard]:
+    """Follow direct sound and walls at their true delays; what is later follows from leg to leg."""
+    place, hearings = script.place, [listener.hearing for listener in listeners]
+    rate = listeners[0].rate_hz
+    tables = [hearing.table for hearing in hearings]
+    paths = _paths(place, rate)
+    heard = moving_sound(sound, onset_s, emission.track, place.array, paths, tables, rate)
+    if not isinstance(place.surroundings, Room):
+        return heard
+    room, legs = place.surroundings, _legs(place, emission.track, onset_s, len(sound), rate)
+    together = []
+    for direct, hearing in zip(heard, hearings, strict=True):
+        late = late_sound(room, hearing, _generator(script, number + 1))
+        parts = [direct, Heard(round(onset_s * rate), convolve(sound, late))]
+        for leg in legs:
+            geometry = _geometry(place, emission.track, leg.middle_s)
+            again = _generator(script, number + 1)  # reflections stand off their places alike
+            response = reflections(room, geometry, hearing, again, lowest_order=2)
+            start = round(onset_s * rate) + leg.first
+            piece = sound[leg.first : leg.first + len(leg.fade)] * leg.fade.to(sound.device)
+            parts.append(Heard(start, convolve(piece, response)))
+        together.append(_sum(parts))
+    return together
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Leg:
+    """A part of a moving source's sound whose later reflections are taken from one place."""
+
+    first: int
+    fade: Float[Tensor, " sample"]
+    middle_s: float
+
+
+def _legs(place: Place, source: Track, onset_s: float, length: int, rate_hz: int) -> list[_Leg]:
+    """Divide a sound where its source, or the array, has gone half a metre.
+
+    Neighbours fade into each other with equal power: later reflections from places that far apart
+    are incoherent above a few hundred Hz.
+    """
+    times = onset_s + np.linspace(0, length / rate_hz, 33)
+    way = np.linalg.norm(np.diff(source.at(times) - place.array.at(times), axis=0), axis=1).sum()
+    count = int(np.clip(np.ceil(way / _LEG_M), 1, _MOST_LEGS))
+    step = length / count
+    legs = []
+    for i in range(count):
+        middle = (i + 0.5) * step
+        first, last = max(0, int(middle - step)), min(length, int(middle + step))
+        away = np.abs(np.arange(first, last) - middle) / step
+        fade = np.cos(np.pi / 2 * away.clip(0, 1))
+        inner = np.arange(first, last)
+        if i == 0:
+            fade[inner < middle] = 1.0
+        if i == count - 1:
+            fade[inner > middle] = 1.0
+        legs.append(
+            _Leg(first, torch.from_numpy(fade.astype(np.float32)), onset_s + middle / rate_hz)
         )
-        return response_of_waves(listener.table, waves, int(delay) + 64)[0]
-    geometry = Geometry(place.array_m + emission.offset_m, place.array_m)
-    return room_response(place.room, geometry, _hearing(listener), generator)
+    return legs
 
 
-@lru_cache(maxsize=4)
-def _hearing(listener: Listener) -> Hearing:
-    """Split the diffuse noise by octave, once for every listener."""
-    rate, length = listener.rate_hz, listener.diffuse.shape[-1]
-    weights = octave_weights(np.fft.rfftfreq(length, 1 / rate), rate).astype(np.float32)
-    spectrum = torch.fft.rfft(listener.diffuse)
-    bands = [torch.fft.irfft(spectrum * torch.from_numpy(row), n=length) for row in weights]
-    return Hearing(listener.table, torch.stack(bands), rate)
+def _sum(parts: Sequence[Heard]) -> Heard:
+    """Add sounds that begin at different samples."""
+    first = min(part.first for part in parts)
+    last = max(part.first + part.sound.shape[-1] for part in parts)
+    whole = parts[0].sound.new_zeros(parts[0].sound.shape[0], last - first)
+    for part in parts:
+        start = part.first - first
+        whole[:, start : start + part.sound.shape[-1]] += part.sound
+    return Heard(first, whole)
 
 
-def _convolve(
-    dry: Float[Tensor, " sample"], response: Float[Tensor, "channel response"], rate_hz: int
-) -> Float[Tensor, "channel wet"]:
-    """Convolve, and take away what lies below 60 Hz: there images of one sign only pile up."""
-    length = len(dry) + response.shape[-1] - 1
+def _measured(
+    room: MeasuredRoom,
+    emission: Emission,
+    first: int,
+    dry: Float[Tensor, " sample"],
+    listener: Listener,
+) -> Heard:
+    """Hear a source where one was measured; its direct sound arrives when the source begins."""
+    heard = room.heard_by(listener.receiver, listener.rate_hz)
+    if not emission.track.is_still:
+        heard.still_position(emission.track.at(emission.track.times_s))
+    spot = heard.spot(heard.nearest(emission.track.positions_m[0]))
+    response = torch.from_numpy(spot.response).to(listener.device)
+    wet = convolve(dry.to(listener.device), response)
+    return Heard(first - round(spot.arrival), wet)
+
+
+def _high_passed(sound: Float[Tensor, " sample"], rate_hz: int) -> Float[Tensor, " longer"]:
+    """Take away what lies below 60 Hz: there images of one sign only pile up.
+
+    Second-order Butterworth; its ringing is kept.
+    """
+    length = len(sound) + int(_HIGH_PASS_RING_S * rate_hz)
     size = quick_size(length)
-    high = _high_pass(size, rate_hz)
-    spectrum = torch.fft.rfft(dry, n=size) * high * torch.fft.rfft(response, n=size)
-    wet: Tensor = torch.fft.irfft(spectrum, n=size)[:, :length]
-    return wet
+    spectrum = torch.fft.rfft(sound, n=size) * _high_pass(size, rate_hz)
+    high: Tensor = torch.fft.irfft(spectrum, n=size)[:length]
+    return high
 
 
 @lru_cache(maxsize=64)
 def _high_pass(size: int, rate_hz: int) -> Complex[Tensor, " bin"]:
-    """Give a second-order Butterworth high-pass on the bins of a transform."""
     s = 1j * torch.fft.rfftfreq(size, 1 / rate_hz) / HIGH_PASS_HZ
     high: Tensor = (s**2 / (s**2 + 2**0.5 * s + 1)).to(torch.complex64)
     return high
 
 
-def _add(sound: Tensor, wet: Tensor, start: int) -> None:
-    """Add in place what falls inside; `sound` is this module's own."""
-    first, last = max(start, 0), min(start + wet.shape[-1], sound.shape[-1])
-    if first < last:
-        sound[:, first:last] += wet[:, first - start : last - start]
+def _truth(
+    place: Place, emission: Emission, onset_s: float, rate_hz: int, listener: Listener
+) -> HeardPath:
+    """Give when and from where an emission is heard, wherever the scene begins and ends."""
+    length_s = len(emission.sound) / rate_hz
+    if not isinstance(place.surroundings, MeasuredRoom):
+        return heard_path(emission.track, place.array, onset_s, onset_s + length_s)
+    room = place.surroundings.heard_by(listener.receiver, rate_hz)
+    spot = room.spot(room.nearest(emission.track.positions_m[0]))
+    azimuth, elevation = angles(spot.direction)
+    here = Waypoint(onset_s, float(azimuth), float(elevation), spot.distance_m)
+    return HeardPath(onset_s, onset_s + length_s, (here,))
 
 
-def _truth(emission: Emission, delay_s: float, script: Script, rate_hz: int) -> Event | None:
-    """Give the event as the array hears it, or None where it falls outside the scene."""
-    onset = emission.onset_s + delay_s
-    offset = min(onset + len(emission.sound) / rate_hz, script.duration_s)
-    onset = max(onset, 0.0)
-    if offset - onset < 0.02:
+def _inside(truth: HeardPath, emission: Emission, script: Script) -> Event | None:
+    """Give the event as far as it lies in the scene, or None."""
+    onset, offset = max(truth.onset_s, 0.0), min(truth.offset_s, script.duration_s)
+    if offset - onset < _SHORTEST_EVENT_S:
         return None
-    azimuth, elevation = angles(emission.offset_m)
-    distance = float(np.linalg.norm(emission.offset_m))
-    here = Waypoint(onset, float(azimuth), float(elevation), distance)
-    return Event(emission.label, onset, offset, () if script.is_mono else (here,))
+    path = tuple(
+        point._replace(time_s=max(point.time_s, 0.0)) if len(truth.waypoints) == 1 else point
+        for point in truth.waypoints
+    )
+    return Event(emission.label, onset, offset, () if script.is_mono else path)

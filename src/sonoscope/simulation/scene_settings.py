@@ -1,6 +1,6 @@
 """The ranges that scenes are drawn from, uniformly unless said otherwise."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass as settings
@@ -174,7 +174,7 @@ class SceneSettings:
     outdoors: OutdoorSettings = OutdoorSettings()
 
     @model_validator(mode="after")
-    def _ranges_run_upwards(self) -> Self:
+    def _ranges_run_upwards(self) -> "SceneSettings":
         for name in (
             "snr_db",
             "t60_s",

@@ -12,13 +12,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sonoscope.core.array import TETRAHEDRON
+from sonoscope.core.array import EM32, TETRAHEDRON
 from sonoscope.core.audio import ChannelFormat
 from sonoscope.core.errors import SettingError
 from sonoscope.core.frames import FrameGrid, whole_samples
 from sonoscope.core.scene import Scene
-from sonoscope.simulation.render import Listener, array_listener, foa_listener, render
-from sonoscope.simulation.schedule import SceneSettings, Script, draw_script
+from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa
+from sonoscope.simulation.place import draw_place
+from sonoscope.simulation.render import Listener, render
+from sonoscope.simulation.scene_settings import FoaKind, SceneSettings
+from sonoscope.simulation.schedule import draw_script
+from sonoscope.simulation.script import Place, Script
 from sonoscope.simulation.sources import SoundBank
 from sonoscope.targets.classwise import encode
 
@@ -45,13 +49,26 @@ class Batch:
     direction: Float[Tensor, "batch frame label 3"]
 
 
-def listener_for(channel_format: ChannelFormat, rate_hz: int) -> Listener:
+def listener_for(
+    channel_format: ChannelFormat,
+    rate_hz: int,
+    foa_encoder: FoaKind = "ideal",
+    device: str = "cpu",
+) -> Listener:
     """Give the listener of a four-channel format that scenes can be rendered in."""
-    if channel_format == "foa":
-        return foa_listener(rate_hz)
-    if channel_format == "tetra":
-        return array_listener(TETRAHEDRON, "tetra", rate_hz)
-    raise SettingError(f'channel format must be "foa" or "tetra", but {channel_format} was given')
+    match channel_format, foa_encoder:
+        case "foa", "ideal":
+            return Listener("foa", IdealFoa(), rate_hz, device)
+        case "foa", "em32":
+            return Listener("foa", EncodedFoa(EM32, rate_hz), rate_hz, device)
+        case "foa", "tetra":
+            return Listener("foa", EncodedFoa(TETRAHEDRON, rate_hz), rate_hz, device)
+        case "tetra", _:
+            return Listener("tetra", Capsules(TETRAHEDRON), rate_hz, device)
+        case _:
+            raise SettingError(
+                f'channel format must be "foa" or "tetra", but {channel_format} was given'
+            )
 
 
 class SceneStream:
@@ -71,6 +88,8 @@ class SceneStream:
         Which stream.
     formats
         In which channel formats; a batch is divided evenly among them, in this order.
+    device
+        Where scenes are rendered; the same ones within rounding.
     """
 
     def __init__(
@@ -81,6 +100,7 @@ class SceneStream:
         seed: int,
         formats: Sequence[ChannelFormat] = ("foa", "tetra"),
         extra_labels: Sequence[str] = (),
+        device: str = "cpu",
     ) -> None:
         missing = [label for label in (*labels, *extra_labels) if label not in bank.labels]
         if missing:
@@ -89,27 +109,42 @@ class SceneStream:
         self.extra_labels = tuple(extra_labels)
         self.formats = tuple(formats)
         self.grid = FrameGrid(ranges.rate_hz, whole_samples(LABEL_STEP_S, ranges.rate_hz))
-        self._bank = bank
-        self._listeners: dict[ChannelFormat, Listener] = {}
+        self._bank, self._device = bank, device
+
+    def scenes(self, number: int, duration_s: float) -> tuple[Scene, ...]:
+        """Make scene `number` in every format: one sound field, heard by each."""
+        return self._rendered(number, duration_s, self.formats)
 
     def scene(self, number: int, channel_format: ChannelFormat, duration_s: float) -> Scene:
-        """Make scene `number`; the same script in every format, its noises drawn anew."""
-        if channel_format not in self._listeners:
-            self._listeners[channel_format] = listener_for(channel_format, self.ranges.rate_hz)
-        generator = self._generator(number)
-        script = self._draw(duration_s, generator)
-        return render(script, self._listeners[channel_format], generator)
+        """Make scene `number` in one format, as it is among `scenes`."""
+        return self._rendered(number, duration_s, (channel_format,))[0]
 
     def script(self, number: int, duration_s: float) -> Script:
         """Give what happens in scene `number`, without its sound."""
-        return self._draw(duration_s, self._generator(number))
-
-    def _generator(self, number: int) -> np.random.Generator:
-        return np.random.Generator(np.random.Philox(key=[self.seed, number]))
-
-    def _draw(self, duration_s: float, generator: np.random.Generator) -> Script:
+        generator = self._generator(number)
+        place = self._shared_place(number, duration_s)
         labels = (self.labels, self.extra_labels)
-        return draw_script(self.ranges, self._bank, labels, duration_s, generator)
+        room = number % self.ranges.rooms if self.ranges.rooms else number
+        return draw_script(self.ranges, self._bank, labels, duration_s, generator, place, room)
+
+    def _rendered(
+        self, number: int, duration_s: float, formats: Sequence[ChannelFormat]
+    ) -> tuple[Scene, ...]:
+        script = self.script(number, duration_s)
+        rate, encoder, device = self.ranges.rate_hz, script.foa_encoder, self._device
+        return render(script, [listener_for(name, rate, encoder, device) for name in formats])
+
+    def _generator(self, number: int, stream: int = 0) -> np.random.Generator:
+        return np.random.Generator(
+            np.random.Philox(key=[self.seed, number], counter=[0, 0, 0, stream])
+        )
+
+    def _shared_place(self, number: int, duration_s: float) -> Place | None:
+        """Give the place that a scene shares with others, where the set has so few."""
+        if not self.ranges.rooms:
+            return None
+        room = self._generator(number % self.ranges.rooms, stream=1)
+        return draw_place(self.ranges, duration_s, room)
 
     def batch(self, step: int, size: int, window_s: float) -> Batch:
         """Make the scenes of a training step."""

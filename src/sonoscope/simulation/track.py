@@ -7,7 +7,6 @@ of the scene, yaw radians counter-clockwise from the scene's x axis.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float
@@ -67,7 +66,7 @@ class Track:
             )
 
     @classmethod
-    def still(cls, position_m: Float[ndarray, "3"], yaw: float | None = None) -> Self:
+    def still(cls, position_m: Float[ndarray, "3"], yaw: float | None = None) -> "Track":
         """Stay at a place."""
         rows = np.asarray(position_m, np.float64)[None]
         return cls(np.zeros(1), rows, None if yaw is None else np.full(1, yaw))
@@ -79,7 +78,7 @@ class Track:
         velocity_m_s: Float[ndarray, "3"],
         start_s: float,
         end_s: float,
-    ) -> Self:
+    ) -> "Track":
         """Go from a place with one velocity, and stand before and after."""
         times = np.array([start_s, end_s])
         return cls(times, start_m + (times - start_s)[:, None] * velocity_m_s)
@@ -92,7 +91,7 @@ class Track:
         speed_deg_s: float,
         start_s: float,
         end_s: float,
-    ) -> Self:
+    ) -> "Track":
         """Go round the vertical axis through a centre, counter-clockwise where speed is positive.
 
         A row every 2 degrees: the spline lies within 1e-7 of the radius of the true circle.
@@ -108,7 +107,7 @@ class Track:
     @classmethod
     def through(
         cls, points_m: Float[ndarray, "row 3"], speed_m_s: float, start_s: float = 0.0
-    ) -> Self:
+    ) -> "Track":
         """Go through points in turn, at about one speed; four points or more are rounded off."""
         legs = np.linalg.norm(np.diff(points_m, axis=0), axis=1)
         if speed_m_s <= 0 or np.any(legs == 0):
@@ -119,6 +118,14 @@ class Track:
     def is_still(self) -> bool:
         """Whether it neither moves nor turns."""
         return all(bool(np.all(part == part[:1])) for part in self._parts[1:])
+
+    @property
+    def corners_s(self) -> Float[ndarray, " corner"]:
+        """When its velocity may jump: where it starts and stops, and between straight legs."""
+        rows = len(self.times_s)
+        if rows < _SPLINE_ROWS:
+            return self.times_s[: rows if rows > 1 else 0]
+        return self.times_s[[0, -1]]
 
     @cached_property
     def fastest_m_s(self) -> float:
