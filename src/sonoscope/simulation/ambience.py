@@ -327,6 +327,17 @@ def directed_noise(
     return heard
 
 
+def own_noises(receiver: Capsules | EncodedFoa) -> tuple[int, int]:
+    """Give the first key and the number of the noises that only a receiver hears.
+
+    Encoded from few capsules it hears those of the capsules: encoding them gives the same sound.
+    """
+    array = receiver.array
+    is_summed_up = isinstance(receiver, EncodedFoa) and array.n_capsules > _OWN_AT_MOST
+    name = crc32(repr((array.positions_m, array.baffle, is_summed_up)).encode())
+    return (name + 1) << 12, receiver.n_channels if is_summed_up else array.n_capsules
+
+
 def _sphere_taps(array: MicArray, rate_hz: int) -> int:
     """Give how long what the array does to a wave rings: some passages of it."""
     return mixing.taps_for(0.01 + 12 * array.radius_m / SPEED_OF_SOUND_M_S, rate_hz)
@@ -354,7 +365,7 @@ def _root(covariance: Num[ndarray, "*any channel channel"]) -> Num[ndarray, "*an
 def _heard_filters(
     receiver: Capsules | EncodedFoa,
     rate_hz: int,
-    spectrum: Complex[ndarray, "frequency capsule noise"],
+    spectrum: Complex[ndarray, "frequency capsule source"],
 ) -> Float[ndarray, "channel noise tap"]:
     """Give the filters to a receiver from the mixture on its capsules, encoded where it does so.
 
@@ -375,17 +386,6 @@ def _heard_filters(
     return mixing.filters_of(np.asarray(heard), n_taps)
 
 
-def _own_noises(receiver: Capsules | EncodedFoa) -> tuple[int, int]:
-    """Give the first key and the number of the noises that only a receiver hears.
-
-    Encoded from few capsules it hears those of the capsules: encoding them gives the same sound.
-    """
-    array = receiver.array
-    is_summed_up = isinstance(receiver, EncodedFoa) and array.n_capsules > _OWN_AT_MOST
-    name = crc32(repr((array.positions_m, array.baffle, is_summed_up)).encode())
-    return (name + 1) << 12, receiver.n_channels if is_summed_up else array.n_capsules
-
-
 def _field(receiver: Receiver, rate_hz: int, length: int) -> Tensor:
     filters = torch.from_numpy(field_filters(receiver, rate_hz))
     before, _ = mixing.margins(filters.shape[-1])
@@ -402,7 +402,7 @@ def _white(receiver: Receiver, rate_hz: int, length: int) -> Tensor:
     field = _bins(range(FIELD_NOISES), rate_hz, length)
     bunches = [_whitened(field)]
     if not isinstance(receiver, IdealFoa):
-        name, count = _own_noises(receiver)
+        name, count = own_noises(receiver)
         for first in range(0, count, _BUNCH):
             keys = range(name + first, name + min(first + _BUNCH, count))
             own = np.concatenate([field, _bins(keys, rate_hz, length)])

@@ -5,7 +5,7 @@ Filters hold their time zero in the middle tap. Convolutions run by overlap-save
 the processor's cache.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -105,6 +105,47 @@ def filtered(
         return heard.mul_(spectrum)
 
     return _blockwise(sounds, n_taps, sounds.shape[0], through)
+
+
+def lead_of(filters: Sequence[Float[ndarray, "_ input _"]]) -> int:
+    """Give how many samples before their output the longest of some filters listens to."""
+    return max(margins(several.shape[-1])[0] for several in filters)
+
+
+def reach_of(filters: Sequence[Float[ndarray, "_ input _"]]) -> int:
+    """Give how many samples sounds must be longer than what `heard_by` gives."""
+    return lead_of(filters) + max(margins(several.shape[-1])[1] for several in filters)
+
+
+def heard_by(
+    filters: Sequence[Float[ndarray, "_ input _"]],
+    sounds: Float[Tensor, "input sample"],
+    length: int,
+) -> list[Float[Tensor, "_ {length}"]]:
+    """Mix the same sounds for several receivers, all in time.
+
+    Sample n of the output stands at sample n + `lead_of(filters)` of the sounds.
+    """
+    lead = lead_of(filters)
+    heard = []
+    for several in filters:
+        n_taps = several.shape[-1]
+        first = lead - margins(n_taps)[0]
+        piece = sounds[:, first : first + length + n_taps - 1]
+        heard.append(mix(torch.from_numpy(several).to(sounds.device), piece))
+    return heard
+
+
+def wandering(
+    rows: int, knots: int, memory: float, generator: np.random.Generator
+) -> Float[ndarray, "{rows} {knots}"]:
+    """Draw slow random walks of zero mean and unit power that forget over `memory` knots."""
+    steps = generator.standard_normal((knots, rows))
+    keep = np.exp(-1 / memory)
+    steps[1:] *= np.sqrt(1 - keep**2)
+    for knot in range(1, knots):
+        steps[knot] += keep * steps[knot - 1]
+    return np.asarray(steps.T)
 
 
 def wrapped(
