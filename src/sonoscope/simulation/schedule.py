@@ -82,16 +82,19 @@ def _fill_track(
         is_extra = bool(others) and generator.random() < ranges.extra_share
         pool = others if is_extra else wanted
         label = pool[int(generator.integers(len(pool)))]
+        pause = float(generator.uniform(*ranges.pause_s))
+        taken = () if ranges.same_label_overlap else tuple(emissions)
+        if not _is_free(label, clock, clock, taken, ranges.rate_hz):
+            clock += pause  # asked before a sound is drawn, which costs more than all else here
+            continue
         sound, attribution = bank.draw(label, generator, ranges.event_s)
         if ranges.augment:
             sound = augment(sound, ranges.rate_hz, generator)
         length_s = len(sound) / ranges.rate_hz
-        spread = generator.uniform(-ranges.level_spread_db, ranges.level_spread_db)
-        level_db = float(np.clip(levels.snr_db + spread, *ranges.snr_db)) - levels.snr_db
-        track = draw_track(place, ranges, clock, length_s, generator)
-        pause = float(generator.uniform(*ranges.pause_s))
-        taken = () if ranges.same_label_overlap else emissions
         if _is_free(label, clock, clock + length_s, taken, ranges.rate_hz):
+            spread = generator.uniform(-ranges.level_spread_db, ranges.level_spread_db)
+            level_db = float(np.clip(levels.snr_db + spread, *ranges.snr_db)) - levels.snr_db
+            track = draw_track(place, ranges, clock, length_s, generator)
             emissions.append(Emission(label, sound, clock, track, level_db, is_extra, attribution))
             clock += length_s
         clock += pause
