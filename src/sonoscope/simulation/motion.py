@@ -28,9 +28,16 @@ from torch import Tensor
 from sonoscope.core.air import SPEED_OF_SOUND_M_S, absorption_db_m
 from sonoscope.core.direction import angle_between, angles
 from sonoscope.core.event import Waypoint
+from sonoscope.signal.ambisonics import foa_gains
 from sonoscope.signal.octaves import octave_weights
-from sonoscope.signal.receiver import IdealFoa
-from sonoscope.simulation.impulses import ImpulseTable, impulses_of
+from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa
+from sonoscope.simulation.impulses import (
+    NEAR_FOA_M,
+    NEAR_RADII,
+    ImpulseTable,
+    coloured,
+    impulses_of,
+)
 from sonoscope.simulation.paths import DIRECT, NEAREST_M, RING_S, Path
 from sonoscope.simulation.reading import RING, filtered, read, readable, upsampled
 from sonoscope.simulation.track import Track
@@ -41,9 +48,11 @@ _BLOCK_S = 0.040
 _BLOCK_TURN = np.deg2rad(1.0)
 _GRIDS = (4, 8, 16, 32)  # nodes a longest block
 _WORST_DELAY_ERROR = 2e-4  # samples
-_FLAT_AIR_DB = 0.5
+_FLAT_AIR_DB = 0.25
 _AIR_STEP_DB = 3.0  # amplitudes that far apart, lerped, err by 0.13 dB in the middle
 _FLOATS_AT_ONCE = 1 << 18
+_LEAK_HZ = 20.0
+_FORGOTTEN = 1.2  # periods of it, after which the integral is 1/2000
 
 
 class Arrivals(NamedTuple):
@@ -163,7 +172,8 @@ class _Way(NamedTuple):
     """How a sound comes to an array, on a grid of received time.
 
     `place`, `distance_m` and `strength` have one node before the first sample heard and two after
-    the last whole step; `direction` and `range_m` have one every `block` samples from the first.
+    the last whole step; `direction`, `range_m` and `turn` have one every `block` samples from the
+    first.
     """
 
     first: int
@@ -175,6 +185,7 @@ class _Way(NamedTuple):
     strength: Float[ndarray, "path node"]
     direction: Float[ndarray, "path edge 3"]
     range_m: Float[ndarray, "path edge"]
+    turn: Float[ndarray, "edge 3 3"]
 
 
 def moving_sound(
@@ -227,7 +238,8 @@ def _lay_out(
         came = arrivals(source, array, paths, times)
         place = (came.emitted_s - onset_s) * rate_hz
         sounding = (place > -RING) & (place < length + RING)
-        bend = np.abs(np.diff(place, 4, axis=1)) * sounding[:, 2:-2]
+        smooth = ~(_has_corner(source, came.emitted_s) | _has_corner(array, times))
+        bend = np.abs(np.diff(place, 4, axis=1)) * (sounding[:, 2:-2] & smooth)
         turn = angle_between(came.direction[:, 1:], came.direction[:, :-1]) * sounding[:, 1:]
         if bend.max() * (3 / 128) < _WORST_DELAY_ERROR and turn.max() <= _BLOCK_TURN:
             break
@@ -246,7 +258,14 @@ def _lay_out(
         came.share / distance,
         came.direction[:, edges],
         distance[:, edges],
+        array.turn_at(times[edges]),
     )
+
+
+def _has_corner(track: Track, times_s: Float[ndarray, "*any time"]) -> ndarray:
+    """Tell which five nodes in a row span a corner: no grid is fine enough for one."""
+    which = np.searchsorted(track.corners_s, times_s)
+    return np.asarray(which[..., 4:] != which[..., :-4])
 
 
 def _coloured(
@@ -273,21 +292,24 @@ def _coloured(
 def _air_rows(
     way: _Way, rate_hz: int
 ) -> tuple[ndarray, Float[ndarray, " row"], Float[ndarray, "row node"]]:
-    """Give for each path the distances whose air it goes through, and how much of each, when."""
-    loss_db_m = float(absorption_db_m(0.8 * rate_hz / 2))
+    """Give for each path the distances whose air it goes through, and how much of each, when.
+
+    A path that is weaker than the strongest may err by as much more.
+    """
+    loss_db_m = float(absorption_db_m([0.8 * rate_hz / 2])[0])
+    strongest = way.strength.max(axis=1)
+    flat_db = _FLAT_AIR_DB * strongest.max() / np.maximum(strongest, 1e-9)
     rows, metres, shares = [], [], []
     for path, distance in enumerate(way.distance_m):
         nearest, farthest = float(distance.min()), float(distance.max())
         loss = loss_db_m * (farthest - nearest)
-        count = 1 if loss < _FLAT_AIR_DB else 1 + int(np.ceil(loss / _AIR_STEP_DB))
-        if count == 1:
+        if loss < flat_db[path]:
             knots = np.array([(nearest + farthest) / 2])
             share = np.ones((1, len(distance)))
         else:
-            knots = np.linspace(nearest, farthest, count)
-            apart = np.abs(distance - knots[:, None]) / (knots[1] - knots[0])
-            share = np.clip(1 - apart, 0, 1)
-        rows.append(np.full(count, path))
+            knots = np.linspace(nearest, farthest, 2 + int(loss / _AIR_STEP_DB))
+            share = np.clip(1 - np.abs(distance - knots[:, None]) / (knots[1] - knots[0]), 0, 1)
+        rows.append(np.full(len(knots), path))
         metres.append(knots)
         shares.append(share)
     return np.concatenate(rows), np.concatenate(metres), np.concatenate(shares)
@@ -316,20 +338,91 @@ def _by_frequency(
 
 
 def _hear(waves: Float[Tensor, "path sample"], way: _Way, table: ImpulseTable) -> Heard:
-    if isinstance(table.receiver, IdealFoa):
-        return Heard(way.first, _as_foa(waves, way)[:, : way.wanted])
-    heard = _through_impulses(waves, way, table)
-    return Heard(way.first - table.lead, heard[:, : way.wanted + table.taps])
+    match table.receiver:
+        case IdealFoa():
+            plain = Heard(way.first, _as_foa(waves, way))
+            return _with_bass(plain, waves, way, table.rate_hz)
+        case Capsules():
+            return _through_impulses(waves, way, table)
+        case EncodedFoa():
+            plain = _through_impulses(waves, way, table)
+            return _with_colour(_with_bass(plain, waves, way, table.rate_hz), table)
 
 
-def _as_foa(waves: Float[Tensor, "path sample"], way: _Way) -> Float[Tensor, "acn=4 sample"]:
-    """Weight by direction; ideal FOA is gains alone (ACN, SN3D)."""
-    direction = torch.from_numpy(way.direction.astype(np.float32)).to(waves.device)
-    gains = torch.stack([torch.ones_like(direction[..., 0]), *direction[..., [1, 2, 0]].unbind(-1)])
-    weights = gains.permute(2, 0, 1)
-    faded = _fading(waves, way.block, 0)
-    heard = torch.bmm(torch.cat([weights[:-1], weights[1:]], dim=2), faded)
-    return heard.permute(1, 0, 2).reshape(4, -1)
+def _weights(gains: Float[ndarray, "path edge row"], device: torch.device) -> Tensor:
+    """Give every block the gains at its two edges: block, row, wave as `_fading` has them."""
+    rows = torch.from_numpy(gains.astype(np.float32)).to(device).permute(1, 2, 0)
+    return torch.cat([rows[:-1], rows[1:]], dim=2)
+
+
+def _as_foa(waves: Float[Tensor, "path sample"], way: _Way) -> Float[Tensor, "acn=4 heard"]:
+    """Weight by direction: ideal FOA is gains alone."""
+    weights = _weights(foa_gains(way.direction), waves.device)
+    heard = torch.bmm(weights, _fading(waves, way.block, 0))
+    return heard.transpose(0, 1).reshape(4, -1)[:, : way.wanted]
+
+
+def _with_bass(heard: Heard, waves: Float[Tensor, "path sample"], way: _Way, rate_hz: int) -> Heard:
+    """Add what curved waves have in order 1: c / d times the integral of their pressure.
+
+    As in `simulation.impulses` the integral forgets at 20 Hz, and waves that are never near have
+    none. One that is near at any time has it all along, so that nothing jumps. What is integrated
+    keeps its direction in the scene while the array turns.
+    """
+    near = way.range_m.min(axis=1) < NEAR_FOA_M
+    if not near.any():
+        return heard
+    fixed = np.einsum("eij,pei->pej", way.turn, way.direction[near])
+    gains = fixed * (SPEED_OF_SOUND_M_S / way.range_m[near])[..., None]
+    some = waves[torch.from_numpy(near).to(waves.device)]
+    flow = torch.bmm(_weights(gains, waves.device), _fading(some, way.block, 0))
+    after = int(_FORGOTTEN / _LEAK_HZ * rate_hz)
+    flow = torch.nn.functional.pad(flow, (0, 0, 0, 0, 0, -(-after // way.block))).transpose(0, 1)
+    bass = _integrated(flow, 2 * np.pi * _LEAK_HZ / rate_hz) / rate_hz
+    bass = _turned(bass, way)[[1, 2, 0], : way.wanted + after]
+    lead = way.first - heard.first
+    length = max(heard.sound.shape[1], lead + bass.shape[1])
+    sound = torch.nn.functional.pad(heard.sound, (0, length - heard.sound.shape[1]))
+    sound[1:, lead : lead + bass.shape[1]] += bass
+    return Heard(heard.first, sound)
+
+
+def _integrated(
+    blocks: Float[Tensor, "row block sample"], leak: float
+) -> Float[Tensor, "row long"]:
+    """Sum over time by the trapezoid rule, forgetting by exp(-leak) a sample.
+
+    y[n] = Σ_m exp(-leak (n - m)) x[m], within blocks by a running sum, between them by a matrix.
+    """
+    rows, count, block = blocks.shape
+    x = blocks.reshape(rows, -1)
+    x = (x + torch.nn.functional.pad(x, (1, -1))).mul_(0.5).view(rows, count, block)
+    decay = torch.exp(-leak * torch.arange(1, block + 1, device=x.device))
+    within = (x / decay).cumsum(2).mul_(decay)
+    apart = torch.arange(count, device=x.device)
+    apart = apart[:, None] - apart - 1
+    carry = torch.where(apart >= 0, torch.exp(-leak * block * apart.clamp(min=0)), 0.0)
+    before = within[:, :, -1] @ carry.T
+    return within.addcmul_(before[:, :, None], decay).view(rows, -1)
+
+
+def _turned(vector: Float[Tensor, "xyz=3 sample"], way: _Way) -> Float[Tensor, "xyz=3 sample"]:
+    """Take vectors from the scene's axes to the array's; past the last edge it has stopped."""
+    blocks = vector.shape[1] // way.block
+    edges = way.turn[np.minimum(np.arange(blocks + 1), len(way.turn) - 1)]
+    if np.all(edges == edges[0]):
+        return torch.from_numpy(edges[0].astype(np.float32)).to(vector.device) @ vector
+    weights = _weights(np.moveaxis(edges, 2, 0), vector.device)
+    turned = torch.bmm(weights, _fading(vector, way.block, 0))
+    return turned.transpose(0, 1).reshape(3, -1)
+
+
+def _with_colour(heard: Heard, table: ImpulseTable) -> Heard:
+    if table.colour is None:
+        return heard
+    ring = table.colour.shape[1] // 2
+    padded = torch.nn.functional.pad(heard.sound, (ring, ring))
+    return Heard(heard.first - ring, coloured(table, padded))
 
 
 def _fading(
@@ -347,21 +440,16 @@ def _fading(
     return faded.view(blocks, 2 * paths, block + pad)
 
 
-def _through_impulses(
-    waves: Float[Tensor, "path sample"], way: _Way, table: ImpulseTable
-) -> Float[Tensor, "channel sample"]:
+def _through_impulses(waves: Float[Tensor, "path sample"], way: _Way, table: ImpulseTable) -> Heard:
     """Let every sample set off the impulse of its direction, faded between the block's edges.
 
     Within a block that is one matrix product, tap by sample, whose rows are then added one sample
     apart each.
     """
-    device = waves.device
+    impulses = _impulses(way, table, waves.device)
     paths, edges = way.range_m.shape
-    direction = torch.from_numpy(way.direction.reshape(-1, 3).astype(np.float32)).to(device)
-    distance = torch.from_numpy(way.range_m.reshape(-1).astype(np.float32)).to(device)
-    impulses = impulses_of(table, direction, distance)
     channels, taps = impulses.shape[1:]
-    rows = impulses.view(paths, edges, channels * taps).permute(1, 2, 0)
+    rows = impulses.reshape(paths, edges, channels * taps).permute(1, 2, 0)
     weights = torch.cat([rows[:-1], rows[1:]], dim=2)
     faded = _fading(waves, way.block, taps)
     wide = way.block + taps
@@ -376,7 +464,37 @@ def _through_impulses(
             (channels * taps * wide, taps * wide, wide - 1, 1),
         )
         torch.sum(skew, dim=2, out=heard[i : i + some, :, : wide - 1])
-    return _overlapped(heard, way.block)
+    sound = _overlapped(heard, way.block)[:, : way.wanted + taps]
+    return Heard(way.first - table.lead, sound)
+
+
+def _impulses(
+    way: _Way, table: ImpulseTable, device: torch.device
+) -> Float[Tensor, "wave channel tap"]:
+    """Look impulses up, path after path.
+
+    A table of a rigid array knows waves as flat from some distance on. Of one that comes nearer,
+    what curvature does falls from there on as 1 / distance, so that nothing jumps.
+    """
+    direction = torch.from_numpy(way.direction.reshape(-1, 3).astype(np.float32)).to(device)
+    edge_m = np.inf
+    if isinstance(table.receiver, Capsules) and table.receiver.array.baffle == "rigid":
+        edge_m = 0.999 * NEAR_RADII * table.receiver.array.radius_m
+    comes_near = way.range_m.min(axis=1, keepdims=True) < edge_m
+    curved = np.where(comes_near, np.minimum(way.range_m, edge_m), way.range_m).ravel()
+    distance = torch.from_numpy(curved.astype(np.float32)).to(device)
+    impulses = impulses_of(table, direction, distance)
+    beyond = (comes_near & (way.range_m > edge_m)).ravel()
+    if not beyond.any():
+        return impulses
+    which = torch.from_numpy(beyond).to(device)
+    flat = impulses_of(table, direction[which], torch.full_like(distance[which], torch.inf))
+    share = (edge_m / way.range_m.ravel()[beyond])[:, None, None]
+    impulses = impulses.clone()
+    impulses[which] = torch.lerp(
+        flat, impulses[which], torch.from_numpy(share.astype(np.float32)).to(device)
+    )
+    return impulses
 
 
 def _overlapped(

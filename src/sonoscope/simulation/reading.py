@@ -77,7 +77,7 @@ def filtered(
     padded = torch.nn.functional.pad(lines, (ring, count * hop - length + ring))
     turned = torch.fft.rfft(padded.unfold(-1, block, hop))
     turned = turned.mul_(spectra[:, None]) if spectra.ndim == 2 else turned * spectra[..., None, :]
-    pieces = torch.fft.irfft(turned, n=block)[..., ring : ring + hop]
+    pieces: Tensor = torch.fft.irfft(turned, n=block)[..., ring : ring + hop]
     return pieces.flatten(-2)[..., :length]
 
 
@@ -109,7 +109,7 @@ def read(
 
 def _look_up(coefficient: Tensor, start: Tensor, near: Tensor, out: Tensor) -> None:
     """Evaluate the polynomials around `start + near`, into `out`."""
-    aside = near @ _cubic(len(out) // len(start)).to(near.device)
+    aside = near @ _cubic(len(out) // len(start)).to(near)
     whole = aside.round()
     aside = aside.sub_(whole).view(-1)
     index = whole.long().add_(start[:, None]).view(-1).clamp_(0, coefficient.shape[1] - 1)
@@ -120,7 +120,7 @@ def _look_up(coefficient: Tensor, start: Tensor, near: Tensor, out: Tensor) -> N
 
 def upsampled(nodes: Float[Tensor, "*any node"], step: int) -> Float[Tensor, "*any sample"]:
     """Lay cubics through values at every `step` samples, as `read` does through places."""
-    return (nodes.unfold(-1, 4, 1) @ _cubic(step).to(nodes.device)).flatten(-2)
+    return (nodes.unfold(-1, 4, 1) @ _cubic(step).to(nodes)).flatten(-2)
 
 
 @lru_cache(maxsize=32)
@@ -133,7 +133,7 @@ def _cubic(step: int) -> Float[Tensor, "node=4 sample"]:
         -(x + 1) * x * (x - 2) / 2,
         (x + 1) * x * (x - 1) / 6,
     ]
-    return torch.from_numpy(np.stack(weights).astype(np.float32))
+    return torch.from_numpy(np.stack(weights))
 
 
 @lru_cache(maxsize=16)
