@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +22,7 @@ from sonoscope.inference.model_file import resolve
 from sonoscope.report.page import ModelCard, Report, write_page
 from sonoscope.report.spectrogram import Spectrogram, SpectrogramColumns
 from sonoscope.signal.ambisonics import Encoder, array_encoder, guess_format, to_foa
+from sonoscope.signal.format_check import ENOUGH_S, RATE_HZ, FormatVerdict, check_channels
 from sonoscope.targets.card import Card
 from sonoscope.targets.classwise import decode
 
@@ -33,6 +35,7 @@ Format = Literal["auto"] | ChannelFormat | MicArray
 Block = Float[ndarray, "channel _"]
 
 _GUESS_RATE_HZ, _GUESS_S = 8_000, 30  # the guess listens below 500 Hz
+_CHECK_S, _CHECK_BLOCKS, _CHECK_KEPT = 10, 30, 3  # seconds in a block, blocks read, loudest kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +132,64 @@ def simulate(
     from sonoscope.datasets.scene_set import write_scenes  # needs what learning needs
 
     return write_scenes(recipe, out, count=count, seed=seed, data=data, progress=progress)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FormatCheck:
+    """What `inspect_format` found.
+
+    Attributes
+    ----------
+    file
+        The recording.
+    heard_s
+        How much of it was listened to: the loudest half minute of its first five.
+    verdict
+        What its channels look like.
+    warnings
+        What one must know before trusting the verdict.
+    """
+
+    file: AudioFile
+    heard_s: float
+    verdict: FormatVerdict
+    warnings: tuple[str, ...]
+
+
+def inspect_format(path: Path, source: Float[ndarray, "3"] | None = None) -> FormatCheck:
+    """Tell what a recording's four channels look like.
+
+    Parameters
+    ----------
+    source
+        Unit vector to where its loudest sound comes from, if that is known.
+
+    Raises
+    ------
+    InputError
+        If it has not four channels, is shorter than a second or silent, or cannot be read.
+    """
+    file = probe(path)
+    if file.n_channels != 4:
+        named = {1: " (one is mono)", 2: " (two are stereo)"}.get(file.n_channels, "")
+        raise InputError(
+            f"{path}: a recording to check must have 4 channels, "
+            f"but {file.n_channels} was given{named}"
+        )
+    blocks = list(islice(read_blocks(file, RATE_HZ, _CHECK_S * RATE_HZ), _CHECK_BLOCKS))
+    loudest = np.argsort([-float((block**2).sum()) for block in blocks])[:_CHECK_KEPT]
+    samples = np.concatenate([blocks[i] for i in sorted(loudest)], axis=1)
+    try:
+        verdict = check_channels(samples, source)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    warnings = [] if file.warning is None else [file.warning]
+    heard_s = samples.shape[1] / RATE_HZ
+    if heard_s < ENOUGH_S:
+        warnings.append(
+            f"{heard_s:.1f} s are little to tell a format from: {ENOUGH_S:g} s or more are better"
+        )
+    return FormatCheck(file, heard_s, verdict, tuple(warnings))
 
 
 def _told_or_guessed(file: AudioFile, told: Format) -> tuple[ChannelFormat, MicArray | None]:

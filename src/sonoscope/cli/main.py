@@ -11,6 +11,7 @@ import typer
 
 from sonoscope import __version__
 from sonoscope.cli.analyze import analyze
+from sonoscope.cli.check_format import check_format
 from sonoscope.cli.demo import demo
 from sonoscope.cli.export import export
 from sonoscope.cli.models import models
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (analyze, demo, export, models, score, simulate, train):
+for verb in (analyze, check_format, demo, export, models, score, simulate, train):
     app.command()(verb)
 
 
