@@ -7,10 +7,8 @@ MATLAB 5, SDM              `datasets.sdm`: pressure and directions       directi
 WAV, FLAC ...              one response, declared format and direction   nothing but the sound
 """
 
-import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -20,10 +18,9 @@ from sonoscope.core import audio
 from sonoscope.core.array import Baffle, MicArray
 from sonoscope.core.audio import ChannelFormat
 from sonoscope.core.errors import InputError, SettingError
-from sonoscope.datasets import sdm, sofa, sofia
+from sonoscope.datasets import matlab_file, sdm, sofa, sofia
 from sonoscope.simulation.measured import MeasuredRoom, measured_room
 
-MAX_MAT_BYTES = 1 << 29
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _MAT5 = b"MATLAB 5.0"
 
@@ -128,7 +125,7 @@ def _head(path: Path) -> bytes:
 
 
 def _of_matlab(path: Path) -> MeasuredRoom:
-    content = _matlab(path)
+    content = matlab_file.load(path)
     if sdm.is_sdm(content):
         return sdm.room_of(content, path)
     for value in content.values():
@@ -136,19 +133,5 @@ def _of_matlab(path: Path) -> MeasuredRoom:
             return sofia.room_of(value, path)
     raise InputError(
         f"{path}: must hold p, azi_rad, ele_rad, fs (SDM) or a SOFiA struct, "
-        f"but {', '.join(sorted(content)) or 'nothing'} was found"
+        f"but {', '.join(sorted(content))[:80] or 'nothing'} was found"
     )
-
-
-def _matlab(path: Path) -> dict[str, Any]:
-    from scipy.io import loadmat  # slow to load, and few files need it
-    from scipy.io.matlab import MatReadError
-
-    size = path.stat().st_size
-    if size > MAX_MAT_BYTES:
-        raise InputError(f"{path}: must have at most {MAX_MAT_BYTES >> 20} MiB, but has more")
-    try:
-        content = loadmat(path, squeeze_me=True, struct_as_record=False)
-    except (MatReadError, ValueError, TypeError, OSError, zlib.error) as error:
-        raise InputError(f"{path}: not a readable MATLAB file: {error}") from error
-    return {name: value for name, value in content.items() if not name.startswith("__")}

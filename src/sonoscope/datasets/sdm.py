@@ -11,6 +11,7 @@ import numpy as np
 
 from sonoscope.core.direction import unit_vector
 from sonoscope.core.errors import InputError
+from sonoscope.datasets import matlab_file
 from sonoscope.simulation.measured import MeasuredRoom, direct_arrival
 
 DIRECT_S = 0.001
@@ -30,27 +31,23 @@ def room_of(content: Mapping[str, Any], path: Path) -> MeasuredRoom:
     InputError
         If the three series are not as long as each other, or not finite numbers.
     """
+    rate_hz = matlab_file.rate(path, content["fs"])
     pressure, azimuth, elevation = (
-        np.atleast_1d(np.asarray(content[name], np.float64)) for name in _NEEDED[:3]
+        matlab_file.series(path, name, content[name]) for name in _NEEDED[:3]
     )
-    rate = float(content["fs"])
-    if rate != round(rate) or not 8_000 <= rate <= 192_000:
-        raise InputError(f"{path}: fs must be 8000..192000 Hz, but {rate:g} was given")
-    series = (pressure, azimuth, elevation)
-    if pressure.ndim != 1 or len({one.shape for one in series}) > 1:
+    shapes = [one.shape for one in (pressure, azimuth, elevation)]
+    if pressure.ndim != 1 or len(set(shapes)) > 1 or not pressure.any():
         raise InputError(
-            f"{path}: p, azi_rad and ele_rad must be of one length, "
-            f"but {[one.shape for one in series]} was given"
+            f"{path}: p, azi_rad and ele_rad must be of one length and p a sound, "
+            f"but {shapes} was given"
         )
-    if not all(np.isfinite(one).all() for one in series) or not pressure.any():
-        raise InputError(f"{path}: p, azi_rad and ele_rad must be finite numbers and a sound")
     towards = unit_vector(azimuth, elevation)
     arrival = direct_arrival(pressure[None], np.zeros(1))
-    first = slice(int(arrival), int(arrival + DIRECT_S * rate) + 1)
+    first = slice(int(arrival), int(arrival + DIRECT_S * rate_hz) + 1)
     direct = np.sum(pressure[first, None] ** 2 * towards[first], axis=0)
     return MeasuredRoom(
         name=str(content.get("room", path.stem)),
-        rate_hz=round(rate),
+        rate_hz=rate_hz,
         responses=pressure[None, None].astype(np.float32),
         directions=(direct / np.linalg.norm(direct))[None],
         distance_m=np.full(1, np.nan),

@@ -2,8 +2,9 @@
 
 One struct holds the responses of every capsule position of a sphere to what was played. Its
 `elevation` is the zenith angle; both angles are radians. Sources that sounded one after the other
-lie in one response: they are cut apart here, each from 1 ms before its direct sound to 14 ms after,
-the last half millisecond faded (in the anechoic set A3 the next source follows 16 ms later).
+lie in one response: they are cut apart here, each from 1 ms before its loudest half millisecond to
+14 ms after, the last half millisecond faded (in the anechoic set A3 the next source follows 16 ms
+later).
 
 Reference: B. Bernschütz, C. Pörschmann, S. Spors, S. Weinzierl, "SOFiA sound field analysis
 toolbox", ICSA 2011.
@@ -20,6 +21,7 @@ from numpy import ndarray
 from sonoscope.core.array import MicArray
 from sonoscope.core.direction import unit_vector
 from sonoscope.core.errors import InputError
+from sonoscope.datasets import matlab_file
 from sonoscope.simulation.measured import MeasuredRoom, measured_room
 
 BEFORE_S, AFTER_S = 0.001, 0.014
@@ -42,8 +44,8 @@ def room_of(struct: Any, path: Path) -> MeasuredRoom:
     InputError
         If the struct does not say where the sources were, or not so many are heard.
     """
-    array, rate_hz = _array(struct, path), _rate(struct, path)
-    heard = np.asarray(struct.irChOne, np.float32).T
+    array, rate_hz = _array(struct, path), matlab_file.rate(path, struct.fs)
+    heard = matlab_file.series(path, "irChOne", struct.irChOne).T.astype(np.float32)
     if heard.ndim != 2 or heard.shape[0] != array.n_capsules:
         raise InputError(
             f"{path}: irChOne must have a column for each of {array.n_capsules} positions, "
@@ -56,13 +58,14 @@ def room_of(struct: Any, path: Path) -> MeasuredRoom:
             f"{path}: must hold {len(directions)} direct sounds one after the other, "
             f"but {len(starts)} was found"
         )
-    distance = float(getattr(struct, "sourceDistance", np.nan) or np.nan)
+    distance = getattr(struct, "sourceDistance", None)
+    away = np.nan if distance is None else matlab_file.number(path, "sourceDistance", distance)
     return measured_room(
         str(getattr(struct, "name", path.stem)),
         rate_hz,
         np.stack([_piece(heard, start, rate_hz) for start in starts]),
         directions,
-        np.full(len(directions), distance),
+        np.full(len(directions), away),
         array,
         _credit(struct),
         str(path),
@@ -99,9 +102,9 @@ def _piece(
 
 
 def _array(struct: Any, path: Path) -> MicArray:
-    azimuth = np.atleast_1d(np.asarray(struct.azimuth, np.float64))
-    zenith = np.atleast_1d(np.asarray(struct.elevation, np.float64))
-    radius = float(struct.radius)
+    azimuth = matlab_file.series(path, "azimuth", struct.azimuth)
+    zenith = matlab_file.series(path, "elevation", struct.elevation)
+    radius = matlab_file.number(path, "radius", struct.radius)
     if azimuth.shape != zenith.shape or not 0 < radius < 10 or np.abs(zenith).max() > 3.2:
         raise InputError(
             f"{path}: azimuth and elevation (from the zenith) must be radians of as many "
@@ -112,13 +115,6 @@ def _array(struct: Any, path: Path) -> MicArray:
     name = str(getattr(struct, "quadGrid", path.stem))
     positions = tuple((float(x), float(y), float(z)) for x, y, z in rows)
     return MicArray(name, positions, "rigid" if struct.scatterer else "open")
-
-
-def _rate(struct: Any, path: Path) -> int:
-    rate = float(struct.fs)
-    if rate != round(rate) or not 8_000 <= rate <= 192_000:
-        raise InputError(f"{path}: fs must be 8000..192000 Hz, but {rate:g} was given")
-    return round(rate)
 
 
 def _directions(text: str, path: Path) -> Float[ndarray, "source 3"]:

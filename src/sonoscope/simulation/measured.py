@@ -29,6 +29,7 @@ from sonoscope.core.direction import angle_between
 from sonoscope.core.errors import InputError, SettingError
 from sonoscope.signal.ambisonics import array_encoder, to_foa
 from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa, Receiver
+from sonoscope.signal.sphere import array_response
 from sonoscope.simulation.impulses import Waves, impulse_table, response_of_waves
 
 LEAD_S = 0.004
@@ -147,6 +148,17 @@ class MeasuredRoom:
             )
         return self.nearest(path[0], distance_m)
 
+    def only(self, positions: list[int]) -> "MeasuredRoom":
+        """Keep some positions of the source."""
+        return replace(
+            self,
+            responses=self.responses[positions],
+            directions=self.directions[positions],
+            distance_m=self.distance_m[positions],
+            arrival=self.arrival[positions],
+            came_from=None if self.came_from is None else self.came_from[positions],
+        )
+
     def capsules(self, picked: list[int]) -> "MeasuredRoom":
         """Keep some capsules of an array.
 
@@ -251,6 +263,57 @@ def measured_room(
     return MeasuredRoom(
         name, rate_hz, sound, unit, distance_m.astype(float), np.array(arrival), channels, credit
     )
+
+
+def misfit_db(
+    room: MeasuredRoom, band_hz: tuple[float, float] = (400.0, 1_500.0), window_s: float = 0.01
+) -> Float[ndarray, " position"]:
+    """Tell how far the capsules of an array disagree with the theory of its baffle.
+
+    For each position the span in level, over the capsules, between what is heard in the first
+    `window_s` and a plane wave from the position's direction: 2 dB for a good measurement in a
+    quiet place, and 20 dB where a loudspeaker fell silent before all capsules were measured.
+
+    Raises
+    ------
+    SettingError
+        If the channels are no capsules.
+    """
+    array = room.channels
+    if not isinstance(array, MicArray):
+        raise SettingError(f"channels of {room.name} must be capsules, but {array} was given")
+    at_hz = np.linspace(*band_hz, 24)
+    wanted = np.mean(np.abs(array_response(array, room.directions, at_hz)) ** 2, axis=0)
+    start = np.maximum(np.floor(room.arrival - 0.002 * room.rate_hz), 0).astype(int)
+    length = round((window_s + 0.002) * room.rate_hz)
+    spans = []
+    for response, first, theory in zip(room.responses, start, wanted.T, strict=True):
+        piece = response[:, first : first + length].astype(np.float64)
+        turn = np.exp(-2j * np.pi * at_hz / room.rate_hz * np.arange(piece.shape[1])[:, None])
+        ratio = np.mean(np.abs(piece @ turn) ** 2, axis=1) / theory
+        spans.append(10 * np.log10(ratio.max() / max(float(ratio.min()), 1e-30)))
+    return np.array(spans)
+
+
+def without_misfits(room: MeasuredRoom, limit_db: float = 6.0) -> MeasuredRoom:
+    """Leave out positions whose capsules disagree with theory by more than a limit (`misfit_db`).
+
+    Rooms of other channels than capsules are kept as they are.
+
+    Raises
+    ------
+    SettingError
+        If no position is left.
+    """
+    if not isinstance(room.channels, MicArray):
+        return room
+    kept = np.flatnonzero(misfit_db(room) <= limit_db)
+    if not len(kept):
+        raise SettingError(
+            f"some position of {room.name} must agree with the theory of its array "
+            f"within {limit_db:g} dB, but none does"
+        )
+    return room.only([int(i) for i in kept])
 
 
 def direct_arrival(
