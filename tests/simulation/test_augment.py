@@ -18,7 +18,6 @@ from sonoscope.core.errors import SettingError
 from sonoscope.signal.receiver import Capsules, IdealFoa, Receiver
 from sonoscope.signal.symmetry import (
     array_symmetries,
-    elevation_keeping,
     keeps_elevation,
     signed_permutations,
     swap_name,
@@ -27,12 +26,12 @@ from sonoscope.simulation.augment import (
     AugmentationSettings,
     Rotate,
     Swap,
-    augmentation_generator,
     augmented,
     drawn_transform,
     transformed,
 )
 from sonoscope.simulation.impulses import Waves, impulse_table, response_of_waves
+from sonoscope.simulation.paths import Geometry
 from sonoscope.simulation.room import Room, image_sources
 
 RATE = 24_000
@@ -42,6 +41,10 @@ Transform = Float[ndarray, "3 3"]
 TETRA_EXACT = [each.transform for each in array_symmetries(TETRAHEDRON)]
 TURNS = list(Rotation.random(6, random_state=1).as_matrix())
 ABOUT_UP = list(Rotation.from_euler("z", [[17], [200]], degrees=True).as_matrix())
+
+
+def augmentation_generator(seed: int, number: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=[seed, number]))
 
 
 def anechoic() -> tuple[Tensor, Tensor]:
@@ -54,13 +57,11 @@ def in_room(transform: Transform | None = None) -> tuple[Tensor, Tensor]:
     turn = np.eye(3) if transform is None else transform
     size = np.abs(turn) @ SIZE_M
     centre = np.array(SIZE_M) / 2
-    source, array = (
-        torch.from_numpy(turn @ (np.array(place) - centre) + size / 2).float()
-        for place in (SOURCE_M, ARRAY_M)
-    )
+    source, array = (turn @ (np.array(place) - centre) + size / 2 for place in (SOURCE_M, ARRAY_M))
     x, y, z = (float(length) for length in size)
-    place, gain = image_sources(Room((x, y, z), 0.4), source, array, 0.080)
-    return place.double(), gain
+    images = image_sources(Room((x, y, z), 0.4), Geometry(source, array), 0.080)
+    gain = torch.from_numpy(0.8 ** images.hits.sum(axis=1)).float()
+    return torch.from_numpy(images.place_m), gain
 
 
 def heard(channel_format: ChannelFormat, place: Tensor, gain: Tensor) -> Tensor:
@@ -99,8 +100,7 @@ def worst_db(channel_format: ChannelFormat, transforms: Sequence[Transform]) -> 
 
 
 def test_swapped_foa_is_the_simulated_scene() -> None:
-    assert worst_db("foa", list(elevation_keeping())) < -100
-    assert worst_db("foa", list(signed_permutations())) < -100
+    assert worst_db("foa", list(signed_permutations())) < -100  # the 16 are among them
 
 
 def test_turned_foa_is_the_simulated_scene_for_any_angle() -> None:
@@ -118,8 +118,7 @@ def test_a_mirrored_room_is_simulated_as_the_swap_says(channel_format: ChannelFo
     none = torch.zeros(1, 1, 3)
     for transform in TETRA_EXACT:
         after, _ = transformed(before, none, channel_format, transform)
-        # the images' places are float32: some 1e-6 m, 30 m away
-        assert error_db(after, heard(channel_format, *in_room(transform))) < -80
+        assert error_db(after, heard(channel_format, *in_room(transform))) < -100
 
 
 def test_the_near_symmetries_of_the_tetrahedron_are_off_by_more() -> None:
@@ -187,11 +186,6 @@ def test_a_scene_is_augmented_by_its_number_alone(
     assert sum(torch.equal(once[0], other) for other in others) < 6
     assert torch.equal(sound, kept[0])  # no argument is written to
     assert torch.equal(towards, kept[1])
-
-
-def test_the_scenes_own_random_numbers_are_left_alone() -> None:
-    own = np.random.Generator(np.random.Philox(key=[5, 9]))
-    assert augmentation_generator(5, 9).random() != own.random()
 
 
 def test_without_augmentation_nothing_changes() -> None:

@@ -52,15 +52,6 @@ class AugmentationSettings:
     rotate: Rotate = "none"
 
 
-def augmentation_generator(seed: int, number: int) -> np.random.Generator:
-    """Give the random numbers that augment scene `number`.
-
-    They share the key of the scene's own and start 2^192 draws further on, so that a scene is the
-    same with and without augmentation, and whoever makes it.
-    """
-    return np.random.Generator(np.random.Philox(key=[seed, number], counter=[0, 0, 0, 1]))
-
-
 def augmented(
     sound: Float[Tensor, "channel sample"],
     direction: Float[Tensor, "frame label 3"],
@@ -77,7 +68,7 @@ def augmented(
     direction
         Unit vectors in the truth, zeros where there is none.
     generator
-        Draws the transform; see `augmentation_generator`.
+        Draws the transform: a scene's own, so that it is the same whoever makes it.
     """
     if asked == AugmentationSettings():
         return sound, direction
