@@ -19,6 +19,7 @@ from sonoscope.core import audio
 from sonoscope.core.frames import FrameGrid
 from sonoscope.core.scene import Scene
 from sonoscope.datasets.choice import ClipChoice, bank, find_clips
+from sonoscope.simulation.ambience import DiffuseNoise
 from sonoscope.simulation.place import draw_track
 from sonoscope.simulation.render import Listener, render
 from sonoscope.simulation.room import Room
@@ -119,14 +120,16 @@ def _script(
         sound, whose = sounds.draw(label, generator, float(generator.uniform(1, 5)))
         onset = float(generator.uniform(0, max(duration_s - 5, 0.1)))
         track = draw_track(PLACE, ranges, onset, len(sound) / RATE_HZ, generator)
-        emissions.append(Emission(label, sound, onset, track, 0.0, False, whose))
+        emissions.append(
+            Emission(label, sound, onset, track, 0.0, is_extra=False, attribution=whose)
+        )
     levels = Levels("active", 20.0)
     return Script(
         PLACE,
         tuple(emissions),
         duration_s,
         levels,
-        ambience="diffuse",
+        ambience=DiffuseNoise(),
         foa_encoder="ideal",
         is_mono=False,
         is_clean=False,

@@ -8,7 +8,8 @@ import torch
 
 from sonoscope.core.direction import angle_between
 from sonoscope.core.errors import SettingError
-from sonoscope.simulation.schedule import SceneSettings
+from sonoscope.simulation.scene_settings import SceneSettings
+from sonoscope.simulation.schedule import Supplies
 from sonoscope.simulation.sources import ModelledBank
 from sonoscope.simulation.stream import SceneStream
 
@@ -18,7 +19,7 @@ RATE = 16_000
 
 def stream(seed: int = 3, **ranges: Any) -> SceneStream:
     settings = SceneSettings(**{"mono_share": 0.0, "empty_share": 0.0} | ranges)
-    return SceneStream(settings, ModelledBank(RATE), LABELS, seed, extra_labels=("footsteps",))
+    return SceneStream(settings, Supplies(ModelledBank(RATE), LABELS, ("footsteps",)), seed)
 
 
 def test_a_scene_is_the_same_whoever_makes_it_and_in_whatever_order() -> None:
@@ -99,4 +100,4 @@ def test_mono_scenes_have_no_direction() -> None:
 
 def test_labels_without_sounds_are_refused() -> None:
     with pytest.raises(SettingError, match="elephant"):
-        SceneStream(SceneSettings(), ModelledBank(RATE), ("elephant",), 0)
+        SceneStream(SceneSettings(), Supplies(ModelledBank(RATE), ("elephant",)), 0)

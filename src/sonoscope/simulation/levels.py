@@ -60,19 +60,20 @@ def gains(
 ) -> list[float]:
     """Give the gain of every event for which the levels hold, in a scene of `length` samples."""
     relative = [
-        10 ** (wet.level_db / 20) / _strength(wet, levels.definition == "peak", length, is_foa)
+        10 ** (wet.level_db / 20)
+        / _strength(wet, length, is_peak=levels.definition == "peak", is_foa=is_foa)
         for wet in wets
     ]
     wanted = np.sqrt(ambience_power) * 10 ** (levels.snr_db / 20)
     extra = wanted * 10 ** (-(levels.sir_db or 0.0) / 20)
     if levels.definition == "file":
         if levels.sir_db is None:
-            wanted = extra = wanted / _mixed(wets, relative, length, is_foa)
+            wanted = extra = wanted / _mixed(wets, relative, length, is_foa=is_foa)
         else:
             for is_extra in (False, True):
                 group = [i for i, wet in enumerate(wets) if wet.is_extra == is_extra]
                 here = [relative[i] for i in group]
-                scale = _mixed([wets[i] for i in group], here, length, is_foa)
+                scale = _mixed([wets[i] for i in group], here, length, is_foa=is_foa)
                 wanted, extra = (wanted, extra / scale) if is_extra else (wanted / scale, extra)
     return [
         float(one * (extra if wet.is_extra else wanted))
@@ -88,18 +89,18 @@ def add(scene: Float[Tensor, "channel sample"], wet: Wet, gain: float) -> None:
         scene[:, first:last].add_(part, alpha=gain)
 
 
-def _strength(wet: Wet, is_peak: bool, length: int, is_foa: bool) -> float:
+def _strength(wet: Wet, length: int, *, is_peak: bool, is_foa: bool) -> float:
     """Give the amplitude that the definition goes by, of what is heard inside the scene if any."""
     start, stop = max(wet.active[0], 0), min(wet.active[1], length)
     if stop <= start:
         start, stop = wet.active
     part = wet.sound[:, max(start - wet.first, 0) : max(stop - wet.first, 0)]
     if is_peak and part.numel():
-        return max(float(omni(part, is_foa=is_foa).abs().max()), _SILENCE**0.5)
+        return max(float(omni(part, is_foa=is_foa).abs().max()), float(np.sqrt(_SILENCE)))
     return float(np.sqrt(max(power(part, is_foa=is_foa), _SILENCE)))
 
 
-def _mixed(wets: Sequence[Wet], relative: Sequence[float], length: int, is_foa: bool) -> float:
+def _mixed(wets: Sequence[Wet], relative: Sequence[float], length: int, *, is_foa: bool) -> float:
     """Give the amplitude of some events' sum over the whole scene."""
     if not wets:
         return 1.0

@@ -1,5 +1,7 @@
 """Where scenes are: rooms and open air drawn from ranges, and where sources stand or go in them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
@@ -7,6 +9,7 @@ from numpy import ndarray
 from sonoscope.core.direction import unit_vector
 from sonoscope.core.errors import SettingError
 from sonoscope.signal.octaves import octave_centres
+from sonoscope.simulation.measured import MeasuredRoom
 from sonoscope.simulation.outdoors import Outdoors, Reflector
 from sonoscope.simulation.room import Room, shortest_t60_s
 from sonoscope.simulation.scene_settings import PathKind, SceneSettings, Shell
@@ -20,8 +23,15 @@ _STEP_S = 0.05  # between the points of a drawn path
 _MARGIN_S = 0.2  # a path reaches beyond the sound on both sides
 
 
-def draw_place(ranges: SceneSettings, duration_s: float, generator: np.random.Generator) -> Place:
-    """Draw a room that can have its T60, or open air, and put the array into it."""
+def draw_place(
+    ranges: SceneSettings,
+    duration_s: float,
+    generator: np.random.Generator,
+    measured: Sequence[MeasuredRoom] = (),
+) -> Place:
+    """Draw a room that can have its T60, a measured one, or open air, and put the array into it."""
+    if measured and generator.random() < ranges.measured_share:
+        return Place(measured[int(generator.integers(len(measured)))], Track.still(np.zeros(3)))
     kind = generator.random()
     outdoors, anechoic = ranges.outdoors.share, ranges.anechoic_share
     if kind < anechoic:
@@ -30,23 +40,60 @@ def draw_place(ranges: SceneSettings, duration_s: float, generator: np.random.Ge
         height = generator.uniform(*ranges.outdoors.height_m)
         track = _array_track(np.array([0.0, 0.0, height]), ranges, duration_s, generator)
         return Place(_draw_outdoors(ranges, generator), track)
-    for _ in range(100):
-        volume = np.exp(generator.uniform(*np.log(ranges.volume_m3)))
-        height = generator.uniform(2.3, min(5.0, max(2.5, 0.9 * volume ** (1 / 3))))
-        side = np.sqrt(volume / height)
-        stretch = np.sqrt(generator.uniform(1.0, 2.0))
-        size = (float(side * stretch), float(side / stretch), float(height))
-        t60 = float(generator.uniform(*ranges.t60_s))
-        slope = float(generator.uniform(*ranges.t60_slope))
-        if shortest_t60_s(size) < 0.95 * t60 * min(1.0, slope**3):
-            share = generator.uniform(0.3, 0.7, size=3)
-            array = np.array(size) * share
-            array[2] = min(array[2], generator.uniform(0.9, 1.8))
-            room = _room(size, t60, slope, ranges.rate_hz)
+    for _ in range(_TRIES):
+        room = _draw_room(ranges, generator)
+        if room is not None:
+            array = _draw_spot(room, generator)
             return Place(room, _array_track(array, ranges, duration_s, generator))
     raise SettingError(
         f"no room of {ranges.volume_m3} m3 can have a T60 of {ranges.t60_s} s; ask for a longer T60"
     )
+
+
+def draw_place_around(
+    spots_m: Float[ndarray, "spot 3"],
+    ranges: SceneSettings,
+    duration_s: float,
+    generator: np.random.Generator,
+) -> Place:
+    """Draw a place where sources can stand at all these spots, relative to the array."""
+    for _ in range(_TRIES):
+        place = draw_place(ranges, duration_s, generator)
+        if not isinstance(place.surroundings, Room):
+            return place
+        size, start = np.array(place.surroundings.size_m), place.array.at(np.zeros(1))[0]
+        low, high = _WALL_M - spots_m.min(axis=0), size - _WALL_M - spots_m.max(axis=0)
+        if np.all(low <= high):
+            moved = np.clip(start, np.maximum(low, _WALL_M), np.minimum(high, size - _WALL_M))
+            return Place(place.surroundings, Track.still(moved))
+    low, high = spots_m.min(axis=0).round(1), spots_m.max(axis=0).round(1)
+    raise SettingError(
+        f"a room must hold sources from {low.tolist()} to {high.tolist()} m about the array, but "
+        f"none of {_TRIES} drawn with {ranges.volume_m3} m3 does"
+    )
+
+
+def _draw_room(ranges: SceneSettings, generator: np.random.Generator) -> Room | None:
+    """Draw a room, or None where its T60 is shorter than its walls allow."""
+    volume = np.exp(generator.uniform(*np.log(ranges.volume_m3)))
+    height = generator.uniform(2.3, min(5.0, max(2.5, 0.9 * volume ** (1 / 3))))
+    side = np.sqrt(volume / height)
+    stretch = np.sqrt(generator.uniform(1.0, 2.0))
+    size = (float(side * stretch), float(side / stretch), float(height))
+    t60 = float(generator.uniform(*ranges.t60_s))
+    slope = float(generator.uniform(*ranges.t60_slope))
+    if shortest_t60_s(size) >= 0.95 * t60 * min(1.0, slope**3):
+        return None
+    octave = np.log2(octave_centres(ranges.rate_hz) / 1_000)
+    least = 1.05 * shortest_t60_s(size)
+    return Room(size, tuple(float(max(t60 * slope**o, least)) for o in octave))
+
+
+def _draw_spot(room: Room, generator: np.random.Generator) -> Float[ndarray, "3"]:
+    """Draw where the array stands: in the inner part, no higher than a table or a stand."""
+    array = np.array(room.size_m) * generator.uniform(0.3, 0.7, size=3)
+    array[2] = min(array[2], generator.uniform(0.9, 1.8))
+    return np.asarray(array)
 
 
 def draw_track(
@@ -58,7 +105,8 @@ def draw_track(
 ) -> Track:
     """Draw where a source stands, or the path it takes while it sounds."""
     around = place.array.at(np.array([onset_s]))[0]
-    if generator.random() < ranges.motion.share:
+    moves = not isinstance(place.surroundings, MeasuredRoom)
+    if moves and generator.random() < ranges.motion.share:
         for _ in range(_TRIES // 4):
             track = _moving(place, ranges, (onset_s, length_s), around, generator)
             if track is not None:
@@ -117,6 +165,8 @@ def _draw_offset(
 ) -> Float[ndarray, "3"]:
     """Draw where a source stands relative to the array, inside the room and off its walls."""
     near, far = ranges.distance_m
+    if isinstance(place.surroundings, MeasuredRoom):
+        return _measured_offset(place.surroundings, generator)
     for _ in range(_TRIES):
         if ranges.shells:
             offset = _on_shell(ranges.shells, generator)
@@ -138,6 +188,12 @@ def _draw_offset(
     length = float(np.linalg.norm(inward))
     heading = inward / length if length > 1e-6 else np.array([1.0, 0.0, 0.0])
     return np.asarray(near * heading)
+
+
+def _measured_offset(room: MeasuredRoom, generator: np.random.Generator) -> Float[ndarray, "3"]:
+    """Draw one of the positions that were measured; 1 m stands for an unknown distance."""
+    spot = room.spot(int(generator.integers(room.n_positions)))
+    return np.asarray(spot.direction * (spot.distance_m or 1.0))
 
 
 def _on_shell(shells: tuple[Shell, ...], generator: np.random.Generator) -> Float[ndarray, "3"]:
@@ -198,10 +254,3 @@ def _draw_outdoors(ranges: SceneSettings, generator: np.random.Generator) -> Out
         (float(width), float(height)),
     )
     return Outdoors(ranges.outdoors.ground, (wall,))
-
-
-def _room(size: tuple[float, float, float], t60_s: float, slope: float, rate_hz: int) -> Room:
-    """Give a room whose T60 changes by a factor an octave, as asked at 1 kHz."""
-    octave = np.log2(octave_centres(rate_hz) / 1_000)
-    least = 1.05 * shortest_t60_s(size)
-    return Room(size, tuple(float(max(t60_s * slope**o, least)) for o in octave))

@@ -26,10 +26,11 @@ from sonoscope.core.direction import angles
 from sonoscope.core.event import Event, Waypoint
 from sonoscope.core.scene import Scene
 from sonoscope.signal.receiver import Receiver
-from sonoscope.simulation.ambience import DiffuseNoise, diffuse_noise, octave_bank
+from sonoscope.simulation.ambience import octave_bank
+from sonoscope.simulation.background import ambience
 from sonoscope.simulation.convolution import convolve, quick_size
 from sonoscope.simulation.impulses import impulse_table
-from sonoscope.simulation.levels import Wet, add, gains, power
+from sonoscope.simulation.levels import Wet, add, gains
 from sonoscope.simulation.measured import MeasuredRoom
 from sonoscope.simulation.motion import Heard, HeardPath, heard_path, moving_sound
 from sonoscope.simulation.outdoors import Outdoors, outdoor_paths
@@ -137,11 +138,7 @@ def _ambience(
     """Give every listener the scene's ambience, of unit power on its omnidirectional channel."""
     generator, device = _generator(script, 0), torch.device(listeners[0].device)
     receivers, rate = tuple(one.receiver for one in listeners), listeners[0].rate_hz
-    beds = diffuse_noise(DiffuseNoise(), receivers, rate, length, generator, device)
-    return [
-        bed / np.sqrt(power(bed, is_foa=one.channel_format == "foa"))
-        for bed, one in zip(beds, listeners, strict=True)
-    ]
+    return ambience(script.ambience, receivers, rate, length, generator, device)
 
 
 def _heard(

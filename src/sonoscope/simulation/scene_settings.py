@@ -121,6 +121,8 @@ class SceneSettings:
         Elevations of the sources as far as the room allows.
     anechoic_share
         Share of scenes with direct sound only.
+    measured_share
+        Share of scenes in measured rooms, where there are any.
     mono_share
         Share of scenes whose directional channels are silent, as a mono recording's are.
     extra_share
@@ -161,6 +163,7 @@ class SceneSettings:
     pause_s: Range = (0.1, 2.0)
     elevation_deg: Range = (-50.0, 60.0)
     anechoic_share: Share = 0.05
+    measured_share: Share = 1.0
     mono_share: Share = 0.15
     extra_share: Share = 0.0
     extra_sir_db: Range | None = None

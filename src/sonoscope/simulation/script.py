@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from numpy import ndarray
 
+from sonoscope.simulation.background import Ambience
 from sonoscope.simulation.measured import MeasuredRoom
 from sonoscope.simulation.outdoors import Outdoors
 from sonoscope.simulation.room import Room
-from sonoscope.simulation.scene_settings import AmbienceKind, FoaKind, SnrDefinition
+from sonoscope.simulation.scene_settings import FoaKind, SnrDefinition
 from sonoscope.simulation.track import Track
 
 Surroundings = Room | Outdoors | MeasuredRoom | None
@@ -78,7 +79,7 @@ class Script:
     emissions: tuple[Emission, ...]
     duration_s: float
     levels: Levels
-    ambience: AmbienceKind
+    ambience: Ambience
     foa_encoder: FoaKind
     is_mono: bool
     is_clean: bool

@@ -20,10 +20,10 @@ from sonoscope.core.scene import Scene
 from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa
 from sonoscope.simulation.place import draw_place
 from sonoscope.simulation.render import Listener, render
+from sonoscope.simulation.replay import Schedule
 from sonoscope.simulation.scene_settings import FoaKind, SceneSettings
-from sonoscope.simulation.schedule import draw_script
-from sonoscope.simulation.script import Place, Script
-from sonoscope.simulation.sources import SoundBank
+from sonoscope.simulation.schedule import Setting, Supplies, draw_script, replay_script
+from sonoscope.simulation.script import Script
 from sonoscope.targets.classwise import encode
 
 LABEL_STEP_S = 0.02
@@ -78,16 +78,14 @@ class SceneStream:
     ----------
     ranges
         What scenes are drawn from.
-    bank
-        Dry sounds of every label.
-    labels
-        What is to be told apart.
-    extra_labels
-        What sounds beside, in `extra_share` of the events; in the truth it comes after `labels`.
+    supplies
+        Sounds, labels, measured rooms. In the truth the extra labels come after the wanted ones.
     seed
         Which stream.
     formats
         In which channel formats; a batch is divided evenly among them, in this order.
+    plans
+        Schedules to replay in place of drawing: scene i is that of plan i.
     device
         Where scenes are rendered; the same ones within rounding.
     """
@@ -95,21 +93,21 @@ class SceneStream:
     def __init__(
         self,
         ranges: SceneSettings,
-        bank: SoundBank,
-        labels: Sequence[str],
+        supplies: Supplies,
         seed: int,
         formats: Sequence[ChannelFormat] = ("foa", "tetra"),
-        extra_labels: Sequence[str] = (),
+        *,
+        plans: Sequence[Schedule] | None = None,
         device: str = "cpu",
     ) -> None:
-        missing = [label for label in (*labels, *extra_labels) if label not in bank.labels]
+        self.labels, self.extra_labels = supplies.labels, supplies.extra_labels
+        known = supplies.bank.labels
+        missing = [label for label in (*self.labels, *self.extra_labels) if label not in known]
         if missing:
             raise SettingError(f"every label must have sounds, but {missing} have none")
-        self.ranges, self.labels, self.seed = ranges, tuple(labels), seed
-        self.extra_labels = tuple(extra_labels)
-        self.formats = tuple(formats)
+        self.ranges, self.seed, self.formats = ranges, seed, tuple(formats)
         self.grid = FrameGrid(ranges.rate_hz, whole_samples(LABEL_STEP_S, ranges.rate_hz))
-        self._bank, self._device = bank, device
+        self._supplies, self._plans, self._device = supplies, plans, device
 
     def scenes(self, number: int, duration_s: float) -> tuple[Scene, ...]:
         """Make scene `number` in every format: one sound field, heard by each."""
@@ -121,11 +119,11 @@ class SceneStream:
 
     def script(self, number: int, duration_s: float) -> Script:
         """Give what happens in scene `number`, without its sound."""
-        generator = self._generator(number)
-        place = self._shared_place(number, duration_s)
-        labels = (self.labels, self.extra_labels)
-        room = number % self.ranges.rooms if self.ranges.rooms else number
-        return draw_script(self.ranges, self._bank, labels, duration_s, generator, place, room)
+        generator, setting = self._generator(number), self._shared(number, duration_s)
+        if self._plans is not None:
+            plan = self._plans[number]
+            return replay_script(self.ranges, self._supplies, plan, generator, setting)
+        return draw_script(self.ranges, self._supplies, duration_s, generator, setting)
 
     def _rendered(
         self, number: int, duration_s: float, formats: Sequence[ChannelFormat]
@@ -139,12 +137,13 @@ class SceneStream:
             np.random.Philox(key=[self.seed, number], counter=[0, 0, 0, stream])
         )
 
-    def _shared_place(self, number: int, duration_s: float) -> Place | None:
+    def _shared(self, number: int, duration_s: float) -> Setting | None:
         """Give the place that a scene shares with others, where the set has so few."""
         if not self.ranges.rooms:
             return None
-        room = self._generator(number % self.ranges.rooms, stream=1)
-        return draw_place(self.ranges, duration_s, room)
+        room = number % self.ranges.rooms
+        generator, measured = self._generator(room, stream=1), self._supplies.measured
+        return Setting(draw_place(self.ranges, duration_s, generator, measured), room)
 
     def batch(self, step: int, size: int, window_s: float) -> Batch:
         """Make the scenes of a training step."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from sonoscope.core.errors import CheckpointError, SettingError
 from sonoscope.datasets.choice import bank
 from sonoscope.models.build import Network, build
+from sonoscope.simulation.schedule import Supplies
 from sonoscope.simulation.sources import Clip
 from sonoscope.simulation.stream import SceneStream
 from sonoscope.training import checkpoint
@@ -62,7 +63,8 @@ class Build:
 def _train_stream(recipe: TrainRecipe, clips: Sequence[Clip]) -> SceneStream:
     sounds = bank(recipe.data, clips, recipe.scene.rate_hz)
     formats, extra = recipe.network.formats, recipe.extra_labels
-    return SceneStream(recipe.scene, sounds, recipe.labels, recipe.seed, formats, extra)
+    supplies = Supplies(sounds, recipe.labels, extra)
+    return SceneStream(recipe.scene, supplies, recipe.seed, formats)
 
 
 def validation_stream(recipe: TrainRecipe, clips: Sequence[Clip]) -> SceneStream:
@@ -74,9 +76,9 @@ def validation_stream(recipe: TrainRecipe, clips: Sequence[Clip]) -> SceneStream
             f" training, but {scene.rate_hz} was given"
         )
     sounds = bank(recipe.data, clips, scene.rate_hz, modelled_share=0.0)
-    extra = [label for label in recipe.extra_labels if label in sounds.labels]
+    extra = tuple(label for label in recipe.extra_labels if label in sounds.labels)
     seed, formats = recipe.validation.seed, recipe.network.formats
-    return SceneStream(scene, sounds, recipe.labels, seed, formats, extra)
+    return SceneStream(scene, Supplies(sounds, recipe.labels, extra), seed, formats)
 
 
 def load(path: Path) -> tuple[Network, TrainRecipe]:

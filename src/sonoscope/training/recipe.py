@@ -15,7 +15,7 @@ from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT
 from sonoscope.datasets.choice import ClipChoice
 from sonoscope.models.build import MaskCrnnNetwork, NetworkSettings
-from sonoscope.simulation.schedule import SceneSettings
+from sonoscope.simulation.scene_settings import SceneSettings
 
 Precision = Literal["float32", "bfloat16"]
 ActivityLoss = Literal["bce", "focal"]
