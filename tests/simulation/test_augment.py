@@ -11,13 +11,20 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from sonoscope.core.air import SPEED_OF_SOUND_M_S
-from sonoscope.core.array import TETRAHEDRON
+from sonoscope.core.array import EM32, TETRAHEDRON, MicArray
 from sonoscope.core.audio import ChannelFormat
 from sonoscope.core.direction import sphere_grid
 from sonoscope.core.errors import SettingError
-from sonoscope.signal.receiver import Capsules, IdealFoa, Receiver
+from sonoscope.signal.receiver import (
+    Capsules,
+    EncodedFoa,
+    IdealFoa,
+    Receiver,
+    plane_wave_response,
+)
 from sonoscope.signal.symmetry import (
     array_symmetries,
+    foa_matrix,
     keeps_elevation,
     signed_permutations,
     swap_name,
@@ -137,6 +144,23 @@ def test_the_near_symmetries_of_the_tetrahedron_are_off_by_more() -> None:
     assert -40 < min(off) <= max(off) < -30
 
 
+@pytest.mark.parametrize(("array", "wanted_db"), [(TETRAHEDRON, -100.0), (EM32, -25.0)])
+def test_encoded_foa_follows_the_symmetries_of_its_array(array: MicArray, wanted_db: float) -> None:
+    """To 10 kHz, far above the aliasing of both; the em32's own angles are rounded to a degree."""
+    directions, frequency_hz = sphere_grid(50), np.geomspace(200, 10_000, 12)
+    receiver = EncodedFoa(array, RATE)
+    before = plane_wave_response(receiver, directions, frequency_hz)
+    generator, asked = augmentation_generator(3, 3), AugmentationSettings(swap="elevation")
+    drawn = [drawn_transform(asked, array, generator) for _ in range(12)]
+    for transform in drawn:
+        after = foa_matrix(transform) @ before
+        simulated = plane_wave_response(receiver, directions @ transform.T, frequency_hz)
+        off = np.abs(after - simulated) ** 2
+        power = (np.abs(simulated) ** 2).sum(axis=(1, 2))
+        assert 10 * np.log10((off.sum(axis=(1, 2)) / power).max() + 1e-30) < wanted_db
+    assert len({tuple(each.ravel().round(3)) for each in drawn}) > 4
+
+
 def test_mistaken_swaps_of_the_script_in_circulation_are_other_scenes() -> None:
     place, gain = anechoic()
     before = heard("tetra", place, gain)
@@ -198,16 +222,14 @@ def test_without_augmentation_nothing_changes() -> None:
 
 def test_every_swap_of_a_group_comes_up_as_often() -> None:
     generator = augmentation_generator(1, 1)
-    for channel_format, swap, count in (
-        ("foa", "elevation", 16),
-        ("foa", "axes", 48),
-        ("tetra", "axes", 8),
-    ):
-        asked = AugmentationSettings(swap=swap)  # type: ignore[arg-type]
-        names = [
-            swap_name(drawn_transform(asked, channel_format, generator))  # type: ignore[arg-type]
-            for _ in range(40 * count)
-        ]
+    groups: tuple[tuple[MicArray | None, Swap, int], ...] = (
+        (None, "elevation", 16),
+        (None, "axes", 48),
+        (TETRAHEDRON, "axes", 8),
+    )
+    for array, swap, count in groups:
+        asked = AugmentationSettings(swap=swap)
+        names = [swap_name(drawn_transform(asked, array, generator)) for _ in range(40 * count)]
         often = [names.count(name) for name in set(names)]
         assert len(often) == count
         assert min(often) > 15
@@ -216,12 +238,12 @@ def test_every_swap_of_a_group_comes_up_as_often() -> None:
 def test_rotations_are_even_over_their_group() -> None:
     generator = augmentation_generator(2, 2)
     up = AugmentationSettings(rotate="vertical")
-    about_up = np.stack([drawn_transform(up, "foa", generator) for _ in range(400)])
+    about_up = np.stack([drawn_transform(up, None, generator) for _ in range(400)])
     assert np.allclose(about_up[:, 2], (0, 0, 1))
     assert np.allclose(np.linalg.det(about_up), 1)
     assert np.abs(about_up[:, :2, :2].mean(axis=0)).max() < 0.12
     anyhow = AugmentationSettings(rotate="any")
-    any_turn = np.stack([drawn_transform(anyhow, "foa", generator) for _ in range(400)])
+    any_turn = np.stack([drawn_transform(anyhow, None, generator) for _ in range(400)])
     assert np.allclose(any_turn @ any_turn.swapaxes(1, 2), np.eye(3))
     assert np.allclose(np.linalg.det(any_turn), 1)
     assert np.abs(any_turn.mean(axis=0)).max() < 0.12

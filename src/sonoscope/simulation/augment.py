@@ -31,13 +31,16 @@ from sonoscope.signal.symmetry import (
 Swap = Literal["none", "elevation", "axes"]
 Rotate = Literal["none", "vertical", "any"]
 
+_NEARLY = 0.03  # of an array's radius
+
 
 @settings(config=STRICT)
 class AugmentationSettings:
     """How every scene is turned and mirrored at random.
 
-    A tetrahedron is given one of its own symmetries wherever FOA is given any transform at all;
-    there is no turning it by any other angle.
+    These are for ideal FOA. A tetrahedron, and FOA encoded from any array, gets one of the array's
+    own symmetries wherever any augmentation is asked for: above its aliasing limit an encoder
+    hears a turned scene as another one.
 
     Attributes
     ----------
@@ -58,6 +61,7 @@ def augmented(
     channel_format: ChannelFormat,
     generator: np.random.Generator,
     asked: AugmentationSettings,
+    encoded_from: MicArray | None = None,
 ) -> tuple[Float[Tensor, "channel sample"], Float[Tensor, "frame label 3"]]:
     """Turn and mirror a scene at random.
 
@@ -69,21 +73,25 @@ def augmented(
         Unit vectors in the truth, zeros where there is none.
     generator
         Draws the transform: a scene's own, so that it is the same whoever makes it.
+    encoded_from
+        The array that FOA was encoded from; None where it is ideal.
     """
     if asked == AugmentationSettings():
         return sound, direction
-    return transformed(
-        sound, direction, channel_format, drawn_transform(asked, channel_format, generator)
-    )
+    array = TETRAHEDRON if channel_format == "tetra" else encoded_from
+    transform = drawn_transform(asked, array, generator)
+    return transformed(sound, direction, channel_format, transform)
 
 
 def drawn_transform(
-    asked: AugmentationSettings, channel_format: ChannelFormat, generator: np.random.Generator
+    asked: AugmentationSettings, array: MicArray | None, generator: np.random.Generator
 ) -> Float[ndarray, "3 3"]:
-    """Draw a transform that a format can follow; each of a group is equally likely."""
-    if channel_format == "tetra":
-        group = np.stack([each.transform for each in _symmetries(TETRAHEDRON)])
-        return _one_of(group, generator)
+    """Draw a transform that an array can follow, or ideal FOA; each of a group is equally likely.
+
+    Of an array those symmetries that keep elevations, to two degrees: the em32's are no better.
+    """
+    if array is not None:
+        return _one_of(_followed(array), generator)
     transform = np.eye(3)
     if asked.swap != "none":
         transform = _one_of(_swaps(asked.swap), generator)
@@ -143,6 +151,12 @@ def _order(array: MicArray, transform: Float[ndarray, "3 3"]) -> list[int]:
 @lru_cache(maxsize=8)
 def _symmetries(array: MicArray) -> tuple[ArraySymmetry, ...]:
     return array_symmetries(array)
+
+
+@lru_cache(maxsize=8)
+def _followed(array: MicArray) -> Float[ndarray, "member 3 3"]:
+    found = [each.transform for each in array_symmetries(array, _NEARLY)]
+    return np.stack([each for each in found if abs(each[2, 2]) > 1 - _NEARLY])
 
 
 @lru_cache(maxsize=2)
