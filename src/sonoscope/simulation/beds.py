@@ -82,8 +82,9 @@ def bed_noise(
         np.einsum("ort,rn->ont", field_filters(receiver, rate_hz), matrix[row])
         for receiver, row in zip(receivers, rows, strict=True)
     ]
-    sounds = copies(bed, count, length + mixing.reach_of(filters), generator, device)
-    return mixing.heard_by(filters, sounds, length)
+    lead = mixing.lead_of(filters, rate_hz)
+    sounds = copies(bed, count, length + 2 * lead, generator, device)
+    return mixing.heard_by(filters, sounds, lead)
 
 
 def copies(

@@ -16,6 +16,7 @@ from torch import Tensor
 _SHORTEST_BLOCK = 8_192
 _TAPS_A_BLOCK = 8
 _SAMPLES_AT_ONCE = 1 << 18
+_LEAD_S = 0.1
 
 _Through = Callable[[Tensor], Tensor]
 
@@ -107,26 +108,22 @@ def filtered(
     return _blockwise(sounds, n_taps, sounds.shape[0], through)
 
 
-def lead_of(filters: Sequence[Float[ndarray, "_ input _"]]) -> int:
-    """Give how many samples before their output the longest of some filters listens to."""
-    return max(margins(several.shape[-1])[0] for several in filters)
+def lead_of(filters: Sequence[Float[ndarray, "_ input _"]], rate_hz: int) -> int:
+    """Give how many samples more sounds must have, before and after, than `heard_by` gives.
 
-
-def reach_of(filters: Sequence[Float[ndarray, "_ input _"]]) -> int:
-    """Give how many samples sounds must be longer than what `heard_by` gives."""
-    return lead_of(filters) + max(margins(several.shape[-1])[1] for several in filters)
+    0.1 s where the filters are not longer: so sounds do not depend on who listens.
+    """
+    longest = max(int(several.shape[-1]) for several in filters)
+    return max(round(_LEAD_S * rate_hz), longest // 2 + 1)
 
 
 def heard_by(
     filters: Sequence[Float[ndarray, "_ input _"]],
     sounds: Float[Tensor, "input sample"],
-    length: int,
-) -> list[Float[Tensor, "_ {length}"]]:
-    """Mix the same sounds for several receivers, all in time.
-
-    Sample n of the output stands at sample n + `lead_of(filters)` of the sounds.
-    """
-    lead = lead_of(filters)
+    lead: int,
+) -> list[Float[Tensor, "_ _"]]:
+    """Mix the same sounds for several receivers, all in time, and without their leads."""
+    length = sounds.shape[1] - 2 * lead
     heard = []
     for several in filters:
         n_taps = several.shape[-1]

@@ -39,6 +39,7 @@ from sonoscope.simulation.ambience import white_bank_on
 _KNOTS_A_SECOND = 20
 _TURN_STEPS = 1 << 16
 _PLATEAU_DB = -25.0
+_LINE_SPREAD_DB = 3.0
 _HIGHEST_MULTIPLE = 1_000
 _LOWEST_HZ = 40.0
 _NOISE_S = 0.02
@@ -134,8 +135,9 @@ def rotor_noise(
 ) -> list[Float[Tensor, "_ {length}"]]:
     """Give what every receiver hears of a drone's rotors."""
     filters = [rotor_filters(bed, receiver, rate_hz) for receiver in receivers]
-    sounds = rotor_sounds(bed, rate_hz, length + mixing.reach_of(filters), generator, device)
-    return mixing.heard_by(filters, sounds, length)
+    lead = mixing.lead_of(filters, rate_hz)
+    sounds = rotor_sounds(bed, rate_hz, length + 2 * lead, generator, device)
+    return mixing.heard_by(filters, sounds, lead)
 
 
 def rotor_sounds(
@@ -227,13 +229,17 @@ def _tones(
     rate_hz: int,
     generator: np.random.Generator,
 ) -> Float[Tensor, " sample"]:
-    """Read one turn of the tones, of unit power; two versions trade places slowly.
+    """Read one turn of the tones, of unit power; two versions in quadrature trade places slowly.
 
-    So every line fades and grows by itself, as lines do that interfere with turbulence.
+    So every line wanders by itself in level and phase, as lines do in turbulent inflow.
     """
     highest = int(min(0.4 * rate_hz / rotor.speed_hz, _HIGHEST_MULTIPLE))
     amplitude = _line_amplitudes(bed, highest, generator)
-    phase = generator.uniform(0, 2 * np.pi, size=(2, highest + 1))
+    amplitude = amplitude * 10 ** (
+        _LINE_SPREAD_DB / 20 * generator.standard_normal((2, highest + 1))
+    )
+    amplitude /= np.sqrt((amplitude**2).sum(axis=1, keepdims=True))
+    phase = generator.uniform(0, 2 * np.pi, size=highest + 1) + np.array([[0.0], [np.pi / 2]])
     spectrum = np.zeros((2, _TURN_STEPS // 2 + 1), np.complex128)
     spectrum[:, : highest + 1] = amplitude * np.exp(1j * phase)
     turn = np.fft.irfft(spectrum) * (_TURN_STEPS / 2**0.5)

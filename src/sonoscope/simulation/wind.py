@@ -95,8 +95,8 @@ def wind_noise(
 ) -> list[Float[Tensor, "_ {length}"]]:
     """Give what one wind does in the channels of every receiver."""
     joint = wind_filters(wind, receivers, rate_hz)
-    reach = mixing.reach_of([joint])
-    white = generator.standard_normal((joint.shape[1], length + reach), dtype=np.float32)
+    size = length + joint.shape[-1] - 1
+    white = generator.standard_normal((joint.shape[1], size), dtype=np.float32)
     sound = mixing.mix(torch.from_numpy(joint).to(device), torch.from_numpy(white).to(device))
     knots = 2 + length * _KNOTS_A_SECOND // rate_hz
     gust = mixing.wandering(1, knots, _GUST_S * _KNOTS_A_SECOND, generator)[0]
