@@ -27,7 +27,7 @@ from sonoscope.targets.card import Card
 from sonoscope.targets.classwise import decode
 
 if TYPE_CHECKING:
-    from sonoscope.datasets.scene_set import SceneSetRecipe
+    from sonoscope.datasets.scene_set import Reporting, SceneSetRecipe, WrittenSet
 
 Format = Literal["auto"] | ChannelFormat | MicArray
 """What a recording's channels are said to be; capsules are given by where they sit."""
@@ -123,15 +123,26 @@ def simulate(
     recipe: "SceneSetRecipe",
     out: Path,
     *,
-    count: int,
+    count: int | None = None,
     seed: int,
     data: Path | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Path:
-    """Make scenes whose truth is known; give the path of their manifest."""
-    from sonoscope.datasets.scene_set import write_scenes  # needs what learning needs
+    tables: Path | None = None,
+    workers: int = 1,
+    reporting: "Reporting | None" = None,
+) -> "WrittenSet":
+    """Make scenes whose truth is known, in as many processes as asked for."""
+    from sonoscope.datasets.scene_set import Reporting, write_scenes  # needs what learning needs
 
-    return write_scenes(recipe, out, count=count, seed=seed, data=data, progress=progress)
+    return write_scenes(
+        recipe,
+        out,
+        count=count,
+        seed=seed,
+        data=data,
+        tables=tables,
+        workers=workers,
+        reporting=reporting or Reporting(),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -31,7 +31,7 @@ from numpy import ndarray
 from sonoscope.core.durable import write_text
 from sonoscope.core.errors import InputError
 from sonoscope.core.event import Event, Waypoint
-from sonoscope.core.frame_table import FrameTable, to_events, to_frames
+from sonoscope.core.frame_table import FrameTable, frame_range, to_events, to_frames
 
 MAX_BYTES = 1 << 28
 MAX_TIME_S = 1e7
@@ -476,6 +476,10 @@ def write_frames_2020(
 ) -> None:
     """Write a DCASE 2020 to 2024 frame csv: frame of 100 ms, class, track, azimuth, elevation.
 
+    Frame k, from 0, has a row if the event covers its middle (k + 1/2) / 10 s, and every event has
+    one row at least; the direction is that at the middle. What is read from such a file and written
+    again is the same, byte by byte.
+
     Parameters
     ----------
     path, events, labels
@@ -489,7 +493,7 @@ def write_frames_2020(
         If an event has no direction (or distance) or a label that is none of `labels`.
     """
     _check_directions(path, events)
-    table = to_frames(events, labels, frames_per_s=10)
+    table = to_frames(_in_order(events, labels), labels, frames_per_s=10)
     assert table.track is not None
     assert table.distance_m is not None
     columns = [table.frame, table.label, table.track, *_whole_degrees(table)]
@@ -593,6 +597,17 @@ def _metres(event: Event) -> str:
 def _whole_degrees(table: FrameTable) -> tuple[Int[ndarray, " row"], Int[ndarray, " row"]]:
     azimuth, elevation = (np.rint(np.rad2deg(x)) for x in (table.azimuth, table.elevation))
     return ((azimuth + 180) % 360 - 180).astype(int), elevation.astype(int)
+
+
+def _in_order(events: Sequence[Event], labels: Sequence[str]) -> list[Event]:
+    """Sort by first and last frame, then label: an order that can be told from the rows alone."""
+    index = {label: i for i, label in enumerate(labels)}
+
+    def key(event: Event) -> tuple[int, int, int]:
+        frames = frame_range(event, 10)
+        return frames.start, frames.stop, index.get(event.label, -1)
+
+    return sorted(events, key=key)
 
 
 def _check_directions(path: Path, events: Iterable[Event]) -> None:

@@ -2,16 +2,21 @@
 
 Below the data folder lie `esc50/`, `digits/` and `own/` (the user's own clips, a folder a label),
 each as far as the recipe asks for it. Without any of them only the modelled sounds are there.
+
+A label `speech/lucas` means the clips of `speech` in the part `lucas` of their data set: a speaker
+of the digits, a fold of ESC-50.
 """
 
+import hashlib
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from sonoscope.core.errors import SettingError
+from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.recipe import STRICT
 from sonoscope.datasets import digits, esc50, folder
 from sonoscope.simulation.sources import Clip, ClipBank, MixedBank, ModelledBank, SoundBank
@@ -67,7 +72,29 @@ def find_clips(
         found += digits.clips(data / "digits", speakers=choice.digits_speakers)
     if choice.own:
         found += folder.clips(data / own)
-    return [clip for clip in found if clip.label in labels]
+    parts = [replace(clip, label=f"{clip.label}/{clip.fold}") for clip in found]
+    return [clip for clip in (*found, *parts) if clip.label in labels]
+
+
+def fingerprint(clips: Sequence[Clip], data: Path | None) -> str:
+    """Tell lists of clips apart: a hash of what each is, where it lies below `data`, its size.
+
+    Raises
+    ------
+    InputError
+        If a clip is not there.
+    """
+    rows = []
+    for clip in clips:
+        path = clip.path
+        within = path.relative_to(data) if data and path.is_relative_to(data) else path
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        told = (clip.label, clip.group, clip.fold, clip.licence, clip.attribution)
+        rows.append("\t".join((*told, within.as_posix(), str(size))))
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
 def bank(

@@ -2,30 +2,67 @@
 
     OUT/foa/scene_0000.wav      and  OUT/tetra/scene_0000.wav, as the recipe's formats say
     OUT/truth/scene_0000.csv    the events (label, onset, offset, azimuth, elevation)
-    OUT/dcase2019/scene_0000.csv  the same as DCASE 2019 wrote them
-    OUT/manifest.json           recipe, seed, and for each scene its room, SNRs and attributions
+    OUT/truth/scene_0000.json   all that is known of the scene (`scene_truth`), written last
+    OUT/dcase2019/scene_0000.csv  the same as DCASE wrote them in the recipe's year
+    OUT/manifest.json           recipe, seed, version, clips; for each scene its hashes
 
-A run that was broken off goes on with the scenes that are missing.
+or with the names of a published set (`layout`). Every file is written beside its place, flushed and
+renamed, the truth's JSON last: it stands for a scene that is whole. A run that was broken off, in
+whatever moment, goes on with the scenes that are missing. A scene depends on recipe, seed, clips
+and its number alone, so any number of processes makes the same bytes.
 """
 
+import hashlib
 import json
-from collections.abc import Callable
-from pathlib import Path
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass as plain_dataclass
+from dataclasses import field, replace
+from functools import lru_cache, partial
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+import numpy as np
+from pydantic import Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
+from sonoscope import __version__
 from sonoscope.core import audio, event_table
 from sonoscope.core.durable import write_text
-from sonoscope.core.errors import SettingError
-from sonoscope.core.recipe import STRICT
-from sonoscope.datasets.choice import ClipChoice, bank, find_clips
-from sonoscope.simulation.schedule import SceneSettings, Script
+from sonoscope.core.errors import InputError, SettingError
+from sonoscope.core.event import Event
+from sonoscope.core.recipe import STRICT, from_table
+from sonoscope.datasets.choice import ClipChoice, bank, find_clips, fingerprint
+from sonoscope.datasets.layout import (
+    LayoutKind,
+    SoundFormat,
+    check_rooms,
+    scene_name,
+    sound_folder,
+    table_folder,
+)
+from sonoscope.datasets.processes import each_done
+from sonoscope.datasets.scene_truth import SNR_DEFINITIONS, truth_record
+from sonoscope.simulation.replay import Schedule, read_schedule, write_table
+from sonoscope.simulation.scene_settings import SceneSettings
+from sonoscope.simulation.schedule import Supplies
+from sonoscope.simulation.sources import MappedBank
 from sonoscope.simulation.stream import SceneStream
 
+if sys.platform != "win32":
+    import fcntl
+
 MANIFEST = "manifest.json"
-SNR_DEFINITION = "active: event power on the omnidirectional channel over mean ambience power"
+SAMPLE_BYTES = 2
+CHANNELS = 4
+TRUTH_BYTES = 200_000  # of tables a scene, at most about
+
+_HALF_WRITTEN = re.compile(r"\..+\.[0-9a-f]{8}")
+_SAME = ("sonoscope", "recipe", "seed", "clips", "tables")
 
 
 @dataclass(config=STRICT)
@@ -37,13 +74,22 @@ class SceneSetRecipe:
     name
         What the set is called.
     labels, extra_labels
-        What is in the truth, and what sounds beside it in `scene.extra_share` of the events.
+        What is in the truth, and what sounds beside it in `scene.extra_share` of the events: it
+        stands in no csv, only among the interferers of the truth's JSON.
     duration_s
         Length of each scene.
     formats
         Channel formats to write; the same scene in each.
     file_type
-        `wav` (16 bit) or `flac`.
+        `wav` or `flac`, 16 bit.
+    layout
+        Folders and names: `plain`, or those of a published set.
+    year
+        The DCASE csv to write: 2019 (events), 2020 to 2022 (frames), 2023 (with distance in cm).
+    sounds
+        What sounds under a label: labels of the clips and models, or `LABEL/PART` of a data set.
+        A label that is named here is left out where none of them is at hand; any other must have
+        sounds of its own name.
     data, scene
         Dry sounds, and the ranges scenes are drawn from.
     """
@@ -52,107 +98,549 @@ class SceneSetRecipe:
     labels: Annotated[tuple[str, ...], Field(min_length=1)]
     extra_labels: tuple[str, ...] = ()
     duration_s: Annotated[float, Field(gt=0.5, le=3_600)] = 30.0
-    formats: Annotated[tuple[Literal["foa", "tetra"], ...], Field(min_length=1)] = ("foa", "tetra")
+    formats: Annotated[tuple[SoundFormat, ...], Field(min_length=1)] = ("foa", "tetra")
     file_type: Literal["wav", "flac"] = "wav"
+    layout: LayoutKind = "plain"
+    year: Literal[2019, 2020, 2021, 2022, 2023] = 2019
+    sounds: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     data: ClipChoice = ClipChoice()
     scene: SceneSettings = SceneSettings()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "SceneSetRecipe":
+        every = (*self.labels, *self.extra_labels)
+        if len(set(every)) < len(every):
+            raise ValueError("labels and extra_labels must name each label once")
+        strange = sorted(set(self.sounds) - set(every))
+        if strange:
+            raise ValueError(f"sounds must be of labels of the set, but {strange[0]} was given")
+        if self.year == 2019 and self.moves:
+            raise ValueError(
+                "year must be 2020 or later where sources or the array move: the csv of 2019 has "
+                "one direction an event"
+            )
+        if self.layout != "plain":
+            check_rooms(self.layout, self.scene.rooms)
+            if self.scene.mono_share:
+                raise ValueError(f"scene.mono_share must be 0 in the layout {self.layout}")
+        return self
+
+    @property
+    def moves(self) -> bool:
+        """Whether directions may change within an event."""
+        motion = self.scene.motion
+        return motion.share > 0 or any((*motion.array_speed_m_s, *motion.array_turn_deg_s))
+
+
+@plain_dataclass(frozen=True, slots=True)
+class Order:
+    """All that a process must know to make scenes of a set: small, and the same in each.
+
+    Attributes
+    ----------
+    recipe
+        As JSON.
+    seed
+        Which scenes.
+    data
+        Folder of the clips.
+    tables
+        Folder of reference tables (`**/*.csv`), each the schedule of one scene.
+    """
+
+    recipe: str
+    seed: int
+    data: Path | None = None
+    tables: Path | None = None
+
+    @classmethod
+    def of(
+        cls, recipe: SceneSetRecipe, seed: int, data: Path | None, tables: Path | None = None
+    ) -> "Order":
+        """Write a recipe down."""
+        return cls(TypeAdapter(SceneSetRecipe).dump_json(recipe).decode(), seed, data, tables)
+
+
+class SceneMaker:
+    """Makes scenes of a set by number, in this process.
+
+    Attributes
+    ----------
+    recipe
+        What is made.
+    left_out
+        Labels for which nothing sounds.
+    stream
+        The scenes.
+    count
+        How many there are: the number of tables; None where there is no end.
+    """
+
+    def __init__(self, order: Order) -> None:
+        recipe = from_table(json.loads(order.recipe), SceneSetRecipe, where="recipe")
+        every = (*recipe.labels, *recipe.extra_labels)
+        sources = {x: tuple(dict.fromkeys((x, *recipe.sounds.get(x, ())))) for x in every}
+        wanted = {source for named in sources.values() for source in named}
+        self.recipe, self._order = recipe, order
+        self._clips = find_clips(recipe.data, order.data, wanted)
+        sounds = bank(recipe.data, self._clips, recipe.scene.rate_hz)
+        if recipe.sounds:
+            sounds = MappedBank(sounds, sources)
+        self.left_out = tuple(x for x in every if x in recipe.sounds and x not in sounds.labels)
+        labels, extra = (
+            tuple(x for x in named if x not in self.left_out)
+            for named in (recipe.labels, recipe.extra_labels)
+        )
+        if not labels:
+            raise SettingError(
+                f"sounds must be at hand for one label at least, but there are none for any of "
+                f"{', '.join(recipe.labels)}; give --data"
+            )
+        self._licences = {clip.attribution: clip.licence for clip in self._clips}
+        self._tables = _find_tables(order.tables)
+        self._plans = self._read_plans(labels)
+        self.count = None if self._plans is None else len(self._plans)
+        # replayed scenes have a room each: one that holds the sources of their table
+        scene = recipe.scene if self._plans is None else replace(recipe.scene, rooms=0)
+        supplies = Supplies(sounds, labels, extra)
+        self.stream = SceneStream(scene, supplies, order.seed, recipe.formats, plans=self._plans)
+
+    def _read_plans(self, labels: Collection[str]) -> tuple[Schedule, ...] | None:
+        """Read the tables' schedules, without the labels that nothing sounds for."""
+        if not self._tables:
+            return None
+        plans = []
+        for number, path in enumerate(self._tables):
+            generator = np.random.default_rng([self._order.seed, number])
+            distance_m = self.recipe.scene.distance_m
+            plan = read_schedule(path, generator, self.recipe.labels, distance_m=distance_m)
+            strange = sorted({e.label for e in plan.events} - set(self.recipe.labels))
+            if strange:
+                raise InputError(f"{path}: labels must be the set's, but {strange[0]} was given")
+            heard = tuple(event for event in plan.events if event.label in labels)
+            plans.append(replace(plan, events=heard))
+        return tuple(plans)
+
+    def told(self) -> dict[str, Any]:
+        """Give what scenes of the same bytes have in common."""
+        prints = fingerprint(self._clips, self._order.data)
+        return {
+            "sonoscope": __version__,
+            "recipe": json.loads(self._order.recipe),
+            "seed": self._order.seed,
+            "snr_definition": SNR_DEFINITIONS[self.recipe.scene.snr_definition],
+            "clips": {"count": len(self._clips), "sha256": prints},
+            "tables": _tables_print(self._tables, self._order.tables),
+            "left_out": list(self.left_out),
+        }
+
+    @property
+    def folders(self) -> list[str]:
+        """Where the files of scenes lie."""
+        layout = self.recipe.layout
+        sounds = [sound_folder(layout, channel_format) for channel_format in self.recipe.formats]
+        return [*sounds, table_folder(layout, self.recipe.year), "truth"]
+
+    def duration_s(self, number: int) -> float:
+        """Give the length of a scene."""
+        return self.recipe.duration_s if self._plans is None else self._plans[number].duration_s
+
+    def n_bytes(self, number: int) -> int:
+        """Give how much of a disk a scene takes, at most about."""
+        samples = round(self.duration_s(number) * self.recipe.scene.rate_hz)
+        return samples * CHANNELS * SAMPLE_BYTES * len(self.recipe.formats) + TRUTH_BYTES
+
+    def write(self, out: Path, number: int) -> None:
+        """Write a scene, the truth's JSON last."""
+        recipe, duration_s = self.recipe, self.duration_s(number)
+        script = self.stream.script(number, duration_s)
+        scenes = self.stream.scenes(number, duration_s)
+        name = self._name(number, script.overlap)
+        hashes = {}
+        for channel_format, scene in zip(recipe.formats, scenes, strict=True):
+            folder = sound_folder(recipe.layout, channel_format)
+            path = _within(out, PurePosixPath(folder, name), recipe.file_type)
+            audio.write(path, scene.recording, "pcm16")
+            hashes[path.relative_to(out).as_posix()] = _sha256(path)
+        events = [event for event in scenes[0].events if event.label in recipe.labels]
+        if all(event.path for event in events):
+            folder = table_folder(recipe.layout, recipe.year)
+            self._write_dcase(_within(out, PurePosixPath(folder, name), "csv"), number, events)
+        truth = PurePosixPath("truth", name.name)
+        event_table.write_events(_within(out, truth, "csv"), events)
+        record = {
+            "name": name.name,
+            "number": number,
+            "seed": self._order.seed,
+            "room": script.room if recipe.scene.rooms and self._plans is None else None,
+            "overlap": script.overlap,
+            **truth_record(script, scenes[0], recipe.labels, self._credit),
+            "sha256": hashes,
+        }
+        text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+        write_text(_within(out, truth, "json"), text)
+
+    def _name(self, number: int, overlap: int) -> PurePosixPath:
+        if self._order.tables is None:
+            return scene_name(self.recipe.layout, number, self.recipe.scene.rooms, overlap)
+        table = self._tables[number].relative_to(self._order.tables)
+        return PurePosixPath(table.with_suffix("").as_posix())
+
+    def _write_dcase(self, path: Path, number: int, events: Sequence[Event]) -> None:
+        """Write the csv of the year, or that of the scene's own table."""
+        plan = None if self._plans is None else self._plans[number]
+        heard = None if plan is None else _in_order_of(plan, events)
+        year = self.recipe.year
+        if plan is not None and heard is not None and year != 2023:
+            write_table(path, plan, heard, self.recipe.labels)
+        elif year == 2019:
+            event_table.write_dcase_events(path, events)
+        else:
+            labels = self.recipe.labels
+            event_table.write_frames_2020(path, events, labels, with_distance=year == 2023)
+
+    def _credit(self, attribution: str) -> str:
+        """Give an attribution with the licence of its clip, each part of it."""
+        return "; ".join(self._licensed(part) for part in attribution.split("; "))
+
+    def _licensed(self, attribution: str) -> str:
+        source = attribution if attribution in self._licences else attribution.partition(": ")[2]
+        licence = self._licences.get(source)
+        return attribution if licence is None else f"{attribution} [{licence}]"
 
 
 def scene_stream(recipe: SceneSetRecipe, data: Path | None, seed: int) -> SceneStream:
     """Give the recipe's scenes by number, in memory."""
-    labels = (*recipe.labels, *recipe.extra_labels)
-    clips = find_clips(recipe.data, data, labels)
-    sounds = bank(recipe.data, clips, recipe.scene.rate_hz)
-    return SceneStream(
-        recipe.scene, sounds, recipe.labels, seed, recipe.formats, recipe.extra_labels
-    )
+    return SceneMaker(Order.of(recipe, seed, data)).stream
+
+
+# ── a set of them ────────────────────────────────────────────────────────────────────────────────
+
+
+@plain_dataclass(frozen=True, slots=True)
+class Reporting:
+    """Who is told how the work goes.
+
+    Attributes
+    ----------
+    progress
+        Told how many scenes are done, how many there are to be, and how many seconds of sound were
+        made so far.
+    warn
+        Told in one line what a user must know.
+    """
+
+    progress: Callable[[int, int, float], None] = lambda _done, _total, _made_s: None
+    warn: Callable[[str], None] = lambda _line: None
+
+
+@plain_dataclass(frozen=True, slots=True)
+class WrittenSet:
+    """What there is once a set is written.
+
+    Attributes
+    ----------
+    manifest
+        Its path.
+    n_scenes, n_made
+        How many were asked for, and how many of them were made now.
+    made_s
+        Seconds of sound made now.
+    left_out
+        Labels for which nothing sounds.
+    """
+
+    manifest: Path
+    n_scenes: int
+    n_made: int
+    made_s: float
+    left_out: tuple[str, ...] = ()
 
 
 def write_scenes(
     recipe: SceneSetRecipe,
     out: Path,
     *,
-    count: int,
+    count: int | None = None,
     seed: int,
     data: Path | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Path:
-    """Write scenes 0 to count-1 and give the path of the manifest.
+    tables: Path | None = None,
+    workers: int = 1,
+    reporting: Reporting = Reporting(),
+) -> WrittenSet:
+    """Write scenes 0 to count-1, those that are not there yet.
 
     Parameters
     ----------
-    progress
-        Told how many scenes are done.
+    count
+        How many; ten where left out, or as many as there are tables.
+    tables
+        Folder of reference tables: each is the schedule of a scene of its name.
+    workers
+        Processes; the same bytes with any number of them.
 
     Raises
     ------
     SettingError
-        If `out` holds scenes of another recipe or seed.
+        If `out` holds other scenes, another run writes there, nothing can sound or the disk cannot
+        hold the scenes.
     """
-    told = {
-        "recipe": json.loads(TypeAdapter(SceneSetRecipe).dump_json(recipe)),
-        "seed": seed,
-        "snr_definition": SNR_DEFINITION,
-    }
+    order = Order.of(recipe, seed, data, tables)
+    maker = SceneMaker(order)
+    most = maker.count
+    if most is not None and count is not None and count > most:
+        raise SettingError(f"--count must be at most {most}, the number of tables, not {count}")
+    numbers = range(count or most or 10)
+    return _write(maker, order, out, numbers, workers, reporting)
+
+
+def rewrite_scenes(
+    manifest: Path,
+    names: Sequence[str],
+    out: Path,
+    *,
+    data: Path | None = None,
+    tables: Path | None = None,
+    workers: int = 1,
+    reporting: Reporting = Reporting(),
+) -> WrittenSet:
+    """Make scenes of a manifest again, all of them where no name is given.
+
+    Another version of sonoscope, and sounds that came out otherwise, are warned of.
+
+    Raises
+    ------
+    SettingError
+        If a name is none of the manifest's, or the clips or tables are not those of it.
+    """
+    told = _read_json(manifest, "a manifest of scenes")
+    try:
+        recipe = from_table(told["recipe"], SceneSetRecipe, where=str(manifest))
+        order = Order.of(recipe, int(told["seed"]), data, tables)
+        known = {scene["name"]: scene for scene in _scenes_of(told, manifest)}
+    except (KeyError, TypeError, ValueError) as error:
+        raise SettingError(f"{manifest}: must be a manifest of scenes, but: {error}") from error
+    for name in names:
+        if name not in known:
+            raise SettingError(
+                f"--only must be one of the {len(known)} scenes of {manifest}, but {name} was given"
+            )
+    maker = SceneMaker(order)
+    now = maker.told()
+    for key, what in (("clips", "--data"), ("tables", "--tables")):
+        if now[key] != told.get(key):
+            raise SettingError(f"{what} must hold what {manifest} was made from, but does not")
+    if told.get("sonoscope") != __version__:
+        reporting.warn(
+            f"{manifest} is of sonoscope {told.get('sonoscope')}, this is {__version__}: "
+            f"sounds may differ"
+        )
+    numbers = [known[name]["number"] for name in names or known]
+    written = _write(maker, order, out, numbers, workers, reporting)
+    for scene in _read_json(written.manifest, "a manifest of scenes")["scenes"]:
+        if scene["sha256"] != known.get(scene["name"], scene)["sha256"]:
+            reporting.warn(f"{scene['name']} came out otherwise than {manifest} tells")
+    return written
+
+
+def _write(
+    maker: SceneMaker,
+    order: Order,
+    out: Path,
+    numbers: Sequence[int],
+    workers: int,
+    reporting: Reporting,
+) -> WrittenSet:
+    told = maker.told()
     _check_same(out, told)
-    stream = scene_stream(recipe, data, seed)
-    for folder in (*recipe.formats, "truth", "dcase2019"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-    write_text(out / MANIFEST, json.dumps(told | {"scenes": []}, indent=1))
-    described = []
-    for number in range(count):
-        name = f"scene_{number:04d}"
-        described.append({"name": name} | _describe(stream.script(number, recipe.duration_s)))
-        _write_scene(recipe, stream, out, number, name)
-        if progress:
-            progress(number + 1)
-    write_text(out / MANIFEST, json.dumps(told | {"scenes": described}, indent=1))
-    return out / MANIFEST
+    if maker.left_out:
+        reporting.warn(f"left out, for want of sounds: {'; '.join(maker.left_out)}")
+    there = _whole_scenes(out)
+    missing = [number for number in numbers if number not in there]
+    _check_space(out, sum(maker.n_bytes(number) for number in missing))
+    _make_folder(out)
+    with _alone_in(out):
+        _sweep(out, maker.folders)
+        if not (out / MANIFEST).exists():
+            write_text(out / MANIFEST, json.dumps(told | {"scenes": []}, indent=1))
+        workers = max(1, min(workers, len(missing)))
+        write = partial(maker.write, out) if workers == 1 else partial(_write_one, order, out)
+        done, made_s = len(numbers) - len(missing), 0.0
+        reporting.progress(done, len(numbers), made_s)
+        for number in each_done(write, missing, workers):
+            done, made_s = done + 1, made_s + maker.duration_s(number)
+            reporting.progress(done, len(numbers), made_s)
+        scenes = _whole_scenes(out)
+        whole = told | {
+            "scenes": [scenes[number].told for number in sorted(scenes)],
+            "attribution": sorted({line for scene in scenes.values() for line in scene.sounded}),
+        }
+        write_text(out / MANIFEST, json.dumps(whole, ensure_ascii=False, indent=1))
+    return WrittenSet(out / MANIFEST, len(numbers), len(missing), made_s, maker.left_out)
+
+
+@lru_cache(maxsize=1)
+def _maker(order: Order) -> SceneMaker:
+    return SceneMaker(order)
+
+
+def _write_one(order: Order, out: Path, number: int) -> None:
+    """Write a scene in a process that does nothing else."""
+    _maker(order).write(out, number)
+
+
+# ── what is there already ────────────────────────────────────────────────────────────────────────
+
+
+@plain_dataclass(frozen=True, slots=True)
+class _Whole:
+    """A scene that is there."""
+
+    told: dict[str, Any]
+    sounded: tuple[str, ...] = field(default=())
+
+
+def _whole_scenes(out: Path) -> dict[int, _Whole]:
+    """Find the scenes whose truth and sounds are all there, by number."""
+    found = {}
+    for path in sorted((out / "truth").glob("*.json")):
+        record = _read_json(path, "the truth of a scene")
+        try:
+            number = int(record["number"])
+            told = {key: record[key] for key in ("name", "number", "sha256")}
+            events = (*record["events"], *record["interferers"])
+            sounded = tuple(event["sounded"] for event in events)
+        except (KeyError, TypeError, ValueError) as error:
+            raise SettingError(f"{path}: must be the truth of a scene, but is not") from error
+        if all((out / sound).is_file() for sound in told["sha256"]):
+            found[number] = _Whole(told, sounded)
+    return found
+
+
+def _scenes_of(told: dict[str, Any], manifest: Path) -> Iterable[dict[str, Any]]:
+    """Give a manifest's scenes; those that lie beside it where it was not finished."""
+    return told["scenes"] or [scene.told for scene in _whole_scenes(manifest.parent).values()]
+
+
+def _read_json(path: Path, what: str) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SettingError(f"{path}: must be {what}, but: {error}") from error
+    if not isinstance(content, dict):
+        raise SettingError(f"{path}: must be {what}, but is not")
+    return content
 
 
 def _check_same(out: Path, told: dict[str, Any]) -> None:
     path = out / MANIFEST
     if not path.exists():
         return
+    before = _read_json(path, "a manifest of scenes")
+    other = [key for key in _SAME if before.get(key) != told[key]]
+    if other:
+        named = " and ".join("version" if key == "sonoscope" else key for key in other)
+        raise SettingError(f"{out}: holds scenes of another {named}; choose another --out")
+
+
+def _check_space(out: Path, n_bytes: int) -> None:
+    there = next((path for path in (out, *out.absolute().parents) if path.exists()), Path())
+    free = shutil.disk_usage(there).free
+    if n_bytes > free:
+        raise SettingError(
+            f"--out must be on a disk with room for about {n_bytes / 1e9:.1f} GB, "
+            f"but {out} has {free / 1e9:.1f} GB"
+        )
+
+
+def _make_folder(out: Path) -> None:
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-        same = all(before[key] == told[key] for key in ("recipe", "seed"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingError(f"{path}: must be a manifest of scenes, but: {error}") from error
-    if not same:
-        raise SettingError(f"{out}: holds scenes of another recipe or seed; choose another --out")
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(
+            f"--out must be a folder to write to, but {out}: {error.strerror}"
+        ) from error
 
 
-def _write_scene(
-    recipe: SceneSetRecipe, stream: SceneStream, out: Path, number: int, name: str
-) -> None:
-    """Write what is missing; the truth goes last, so that it stands for a scene that is whole."""
-    truth = out / "truth" / f"{name}.csv"
-    if truth.exists():
+@contextmanager
+def _alone_in(out: Path) -> Iterator[None]:
+    """Keep a second run out of a folder; the lock goes with the process, whatever ends it."""
+    if sys.platform == "win32":
+        yield
         return
-    for channel_format in recipe.formats:
-        scene = stream.scene(number, channel_format, recipe.duration_s)
-        path = out / channel_format / f"{name}.{recipe.file_type}"
-        audio.write(path, scene.recording, "pcm16")
-    events = [event for event in scene.events if event.label in recipe.labels]
-    if all(event.path for event in events):
-        event_table.write_dcase_events(out / "dcase2019" / f"{name}.csv", events)
-    event_table.write_events(truth, events)
+    number = os.open(out, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise SettingError(f"{out}: another run is writing there") from error
+        yield
+    finally:
+        os.close(number)
 
 
-def _describe(script: Script) -> dict[str, Any]:
-    room = script.place.room
-    return {
-        "room_m": None if room is None else [round(side, 3) for side in room.size_m],
-        "t60_s": None if room is None else round(room.t60_s, 3),
-        "mono": script.is_mono,
-        "sources": [
-            {
-                "label": emission.label,
-                "onset_s": round(emission.onset_s, 3),
-                "snr_db": round(emission.snr_db, 2),
-                "clip": emission.attribution,
-            }
-            for emission in script.emissions
-        ],
-    }
+def _sweep(out: Path, folders: Sequence[str]) -> None:
+    """Remove what a killed run had written halfway."""
+    inside = (path for folder in folders for path in (out / folder).rglob(".*"))
+    for path in (*out.glob(f".{MANIFEST}.*"), *inside):
+        if _HALF_WRITTEN.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
+
+
+def _within(out: Path, name: PurePosixPath, suffix: str) -> Path:
+    path = out / f"{name}.{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# ── reference tables ─────────────────────────────────────────────────────────────────────────────
+
+
+def _find_tables(folder: Path | None) -> tuple[Path, ...]:
+    """List the tables below a folder, in order of their names."""
+    if folder is None:
+        return ()
+    found = tuple(sorted(folder.rglob("*.csv")))
+    if not found:
+        raise InputError(f"{folder}: --tables must be a folder of csv tables, but has none")
+    names: set[str] = set()
+    for path in found:
+        if path.stem in names:
+            raise InputError(f"{folder}: tables must have names of their own, not two {path.stem}")
+        names.add(path.stem)
+    return found
+
+
+def _tables_print(tables: Sequence[Path], folder: Path | None) -> str | None:
+    """Tell folders of tables apart, by their names and contents."""
+    if folder is None:
+        return None
+    rows = [f"{path.relative_to(folder).as_posix()}\t{_sha256(path)}" for path in tables]
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
+def _in_order_of(plan: Schedule, events: Sequence[Event]) -> list[Event] | None:
+    """Give what was heard in the order it was planned in, or None where something is missing."""
+    left = list(events)
+    heard = []
+    for planned in plan.events:
+        same = [event for event in left if event.label == planned.label]
+        if not same:
+            return None
+        nearest = min(same, key=lambda event: _apart(planned.as_heard(), event))
+        heard.append(nearest)
+        left.remove(nearest)
+    return None if left else heard
+
+
+def _apart(one: Event, other: Event) -> tuple[float, float]:
+    """Tell two events apart by when they sound, then by where."""
+    when = abs(one.onset_s - other.onset_s) + abs(one.offset_s - other.offset_s)
+    here, there = one.direction_at(one.onset_s), other.direction_at(other.onset_s)
+    return round(when, 2), -float(here @ there)

@@ -311,6 +311,60 @@ class MixedBank:
         return (self._modelled if is_modelled else self._recorded).draw(label, generator, max_s)
 
 
+class MappedBank:
+    """Events under labels for which other sounds stand in.
+
+    Parameters
+    ----------
+    sounds
+        The bank that is really asked.
+    stand_ins
+        For each label, labels of `sounds`, of which each is as likely; those that the bank does
+        not know are passed over. What is not named here keeps its own label.
+
+    Raises
+    ------
+    SettingError
+        If a label has no stand-in at all in its list.
+    """
+
+    def __init__(self, sounds: SoundBank, stand_ins: Mapping[str, Sequence[str]]) -> None:
+        for label, sources in stand_ins.items():
+            if not sources:
+                raise SettingError(f"sounds.{label} must name at least one label, but names none")
+        known = set(sounds.labels)
+        self._sounds = sounds
+        self._sources = {label: (label,) for label in known - set(stand_ins)}
+        for label, sources in stand_ins.items():
+            there = tuple(source for source in sources if source in known)
+            if there:
+                self._sources[label] = there
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Which labels can be drawn, in alphabetical order."""
+        return tuple(sorted(self._sources))
+
+    def draw(
+        self, label: str, generator: np.random.Generator, max_s: float
+    ) -> tuple[Float[ndarray, " sample"], str]:
+        """Give one event of at most `max_s` seconds, and `what really sounds: where it came from`.
+
+        Raises
+        ------
+        SettingError
+            For a label that nothing stands in for.
+        """
+        if label not in self._sources:
+            raise SettingError(
+                f"label must be one of {', '.join(self.labels)}, but {label} was given"
+            )
+        sources = self._sources[label]
+        source = sources[int(generator.integers(len(sources)))]
+        sound, came_from = self._sounds.draw(source, generator, max_s)
+        return sound, f"{source}: {came_from}"
+
+
 def active_segments(
     samples: Float[ndarray, " sample"], rate_hz: int, *, bridged_gap_s: float = BRIDGED_GAP_S
 ) -> list[tuple[int, int]]:

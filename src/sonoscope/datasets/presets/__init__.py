@@ -1,0 +1,1 @@
+"""Recipes that ship with the package: sets in the likeness of published ones."""
