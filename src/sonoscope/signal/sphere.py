@@ -149,8 +149,11 @@ def _summed(
     strength: Complex[ndarray, "order frequency"], cosine: Float[ndarray, " angle"]
 ) -> Complex[ndarray, "frequency angle"]:
     order = len(strength) - 1
-    weight = strength * (2 * np.arange(order + 1)[:, None] + 1)
-    return np.asarray(weight.T @ legendre(order, cosine))
+    weight = (strength * (2 * np.arange(order + 1)[:, None] + 1)).T
+    pattern = legendre(order, cosine)
+    heard = np.empty((len(weight), len(cosine)), np.complex128)
+    heard.real, heard.imag = weight.real @ pattern, weight.imag @ pattern  # half of a complex one
+    return heard
 
 
 def array_response(

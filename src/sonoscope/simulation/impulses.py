@@ -48,7 +48,7 @@ from sonoscope.signal.receiver import (
     encoding_matrix,
     plane_wave_response,
 )
-from sonoscope.signal.sphere import rigid_sphere, rigid_sphere_near
+from sonoscope.signal.sphere import array_response, rigid_sphere, rigid_sphere_near
 from sonoscope.simulation.overlap import Items, overlap_added, spread
 
 TAPS = 48
@@ -56,7 +56,8 @@ LEAD = 16
 """What a table of the tetrahedron has at 24 kHz; `ImpulseTable.taps` and `lead` say it for any."""
 
 _PHASES = 20
-_ENCODED_PHASES = 8
+_ENCODED_PHASES = 12
+_MOST_RINGS = 190
 _FIT_TO = 0.82
 """Part of Nyquist up to which impulses are exact: a little beyond 0.8, which they promise."""
 
@@ -244,47 +245,44 @@ def _fit(taps: int) -> Complex[ndarray, "tap frequency"]:
     return np.asarray(np.linalg.solve(normal.real, turn * (weight * fade)))
 
 
+def _fitted(
+    fit: Complex[ndarray, "tap frequency"], spectra: Complex[ndarray, " frequency *any"]
+) -> Float[ndarray, " tap *any"]:
+    """Give the real part of the product, at half the cost."""
+    flat = spectra.reshape(len(spectra), -1)
+    impulses = fit.real @ flat.real - fit.imag @ flat.imag
+    return np.asarray(impulses.reshape(len(fit), *spectra.shape[1:]))
+
+
 def _delayed(
     response: Complex[ndarray, "frequency node"], taps: int, lead: int, phases: int
 ) -> Float[Tensor, "row tap"]:
     """Fit impulses to spectra, delayed by `lead` and every phase: node by phase, flattened."""
-    part, fit = _fit_grid(taps), _fit(taps)
-    fit *= 1 + (np.pi * part / phases) ** 2 / 16
+    part = _fit_grid(taps)
+    raised = _fit(taps) * (1 + (np.pi * part / phases) ** 2 / 16)
     rows = np.empty((response.shape[1], phases + 1, taps), np.float32)
     for phase in range(phases + 1):
-        late = fit * np.exp(-1j * np.pi * part * (lead + phase / phases))
-        rows[:, phase] = (late.real @ response.real - late.imag @ response.imag).T
+        late = np.exp(-1j * np.pi * part * (lead + phase / phases))
+        rows[:, phase] = _fitted(raised * late, response).T
     return torch.from_numpy(rows.reshape(-1, taps))
 
 
 def _encoded_table(receiver: EncodedFoa, array: MicArray, rate_hz: int) -> ImpulseTable:
-    """Tabulate the four channels over azimuth and elevation."""
+    """Tabulate the four channels over azimuth and elevation.
+
+    The steps between directions follow the wavelength at 0.8 Nyquist, but less than it: the
+    higher, the less an encoder's patterns weigh.
+    """
     reach = float(np.linalg.norm(array.positions, axis=1).max()) * rate_hz / SPEED_OF_SOUND_M_S
-    taps = 16 * int(np.ceil((_ENCODED_BASE + _ENCODED_SLOPE * reach) / 16))
+    taps = 16 * int(np.ceil((30 + 4.5 * reach) / 16))
     lead = taps // 2 - int(reach)
-    frequency = _fit_grid(taps) * rate_hz / 2
+    rings = min(_MOST_RINGS, int(np.ceil(np.pi * (12 + 4 * reach))))
     colour = _colour(receiver, rate_hz)
-    middle = colour.shape[1] // 2
-    turn = np.exp(-2j * np.pi * frequency / rate_hz * (np.arange(2 * middle) - middle)[:, None])
-    common = (colour @ turn).T[:, :, None]
-    fit = _fit(taps) * np.exp(-1j * np.pi * _fit_grid(taps) * lead)
-    rings = int(np.ceil(np.pi * _ENCODED_STEPS * reach))
-    matrix = encoding_matrix(array, receiver.rate_hz, frequency)
-    grid = np.empty((rings + 1, 2 * rings, 4, taps))
-    azimuth = np.arange(2 * rings) * (np.pi / rings)
-    for i, elevation in enumerate(np.linspace(-np.pi / 2, np.pi / 2, rings + 1)):
-        directions = unit_vector(azimuth, np.full(2 * rings, elevation))
-        heard = matrix @ plane_wave_response(Capsules(array), directions, frequency)
-        gains = foa_gains(directions).T
-        short = gains + (heard - common * gains) / np.maximum(np.abs(common), 0.5)
-        spectrum = short.reshape(len(frequency), -1)
-        impulse = fit.real @ spectrum.real - fit.imag @ spectrum.imag
-        grid[i] = np.moveaxis(impulse.reshape(taps, 4, -1), 2, 0).swapaxes(1, 2)
-    rows = torch.from_numpy(_raised(grid).reshape(-1, 4 * taps).astype(np.float32))
+    grid = _encoded_grid(receiver, _fit_grid(taps) * rate_hz / 2, colour, (lead, rings), rate_hz)
     return ImpulseTable(
         receiver,
         rate_hz,
-        rows,
+        torch.from_numpy(_raised(grid).reshape(-1, 4 * taps).astype(np.float32)),
         (rings + 1, 2 * rings),
         lead + _DELAY_LEAD,
         taps + _DELAY_TAPS,
@@ -292,7 +290,32 @@ def _encoded_table(receiver: EncodedFoa, array: MicArray, rate_hz: int) -> Impul
     )
 
 
-_ENCODED_BASE, _ENCODED_SLOPE, _ENCODED_STEPS = 30, 5.8, 7.0
+def _encoded_grid(
+    receiver: EncodedFoa,
+    frequency: Float[ndarray, " frequency"],
+    colour: Float[ndarray, "channel colour"],
+    lead_and_rings: tuple[int, int],
+    rate_hz: int,
+) -> Float[ndarray, "elevation azimuth channel tap"]:
+    """Give the impulses of all directions, what they have in common taken out.
+
+    Where little of a channel is left, at the very lowest frequencies, they are those of ideal FOA.
+    """
+    lead, rings = lead_and_rings
+    taps, middle = len(frequency) // 2, colour.shape[1] // 2
+    time = (np.arange(2 * middle) - middle) / rate_hz
+    common = (colour @ np.exp(-2j * np.pi * frequency * time[:, None])).T[:, :, None]
+    fit = _fit(taps) * np.exp(-2j * np.pi * frequency * lead / rate_hz)
+    matrix = encoding_matrix(receiver.array, receiver.rate_hz, frequency)
+    grid = np.empty((rings + 1, 2 * rings, 4, taps))
+    azimuth = np.arange(2 * rings) * (np.pi / rings)
+    for i, elevation in enumerate(np.linspace(-np.pi / 2, np.pi / 2, rings + 1)):
+        directions = unit_vector(azimuth, np.full(2 * rings, elevation))
+        heard = matrix @ array_response(receiver.array, directions, frequency)
+        gains = foa_gains(directions).T
+        short = gains + (heard - common * gains) / np.maximum(np.abs(common), 0.5)
+        grid[i] = _fitted(fit, short).T
+    return grid
 
 
 def _raised(
@@ -385,8 +408,8 @@ def impulses_of(
             row, weight = _on_grid(table, direction)
             rows = _rows_on(table, direction.device)
             impulse = embedding_bag(row, rows, mode="sum", per_sample_weights=weight)
-            spread = (_DELAY_LEAD, _DELAY_TAPS - _DELAY_LEAD)
-            return pad(impulse.reshape(len(direction), 4, -1), spread)
+            around = (_DELAY_LEAD, _DELAY_TAPS - _DELAY_LEAD)
+            return pad(impulse.reshape(len(direction), 4, rows.shape[1] // 4), around)
         case Capsules(array) if array.baffle == "rigid":
             near = distance_m < NEAR_RADII * array.radius_m
             if not bool(near.any()):
@@ -469,7 +492,7 @@ def _capsule_impulses(table: ImpulseTable, direction: Tensor, distance_m: Tensor
     ones = torch.ones_like(items.weight[:, 0])[None]
     rows = _rows_on(table, direction.device)
     out = overlap_added(rows, items, ones, (each, len(each)), table.taps)
-    return out.reshape(-1, len(direction), table.taps).transpose(0, 1)
+    return out.reshape(table.receiver.n_channels, len(direction), table.taps).transpose(0, 1)
 
 
 def _encoded_response(table: ImpulseTable, waves: Waves, length: int) -> Tensor:
@@ -479,7 +502,7 @@ def _encoded_response(table: ImpulseTable, waves: Waves, length: int) -> Tensor:
     row, weight = _on_grid(table, waves.direction)
     rows = _rows_on(table, waves.direction.device)
     impulse = embedding_bag(row, rows, mode="sum", per_sample_weights=weight)
-    impulse = impulse.reshape(len(start), 4, -1)
+    impulse = impulse.reshape(len(start), 4, rows.shape[1] // 4)
     between, bins = (node[:, 0], share), _ENCODED_PHASES + 1
     apart = spread(impulse, waves.gain.T, start, between, bins, length + _DELAY_LEAD)
     fractions = _fractions().to(apart.device)
