@@ -3,7 +3,8 @@
 An estimate that shares nothing with the simulator: maximum likelihood over the sphere of a plane
 wave on the rigid tetrahedron (a point source at the label's distance within 3 m), and for FOA the
 direction of the active intensity. Still events are taken as a whole, moving ones in pieces of
-50 ms, each of them against the label at the centre of its energy. One event at a time, next to no ambience.
+50 ms, each of them against the label at the centre of its energy. One event at a time, next to no
+ambience.
 """
 
 from pathlib import Path
@@ -46,10 +47,8 @@ def table(work: Path, data: Path, *, scenes: int = 200) -> str:
                 errors[scene.channel_format] += _errors(scene, moving=share > 0)
         for heard_as, found in errors.items():
             within = np.mean(np.array(found) <= wanted)
-            rows.append(
-                [name, heard_as, str(len(found)), f"{np.median(found):.4f}"]
-                + [f"{max(found):.3f}", f"{100 * within:.1f} %", f"{wanted:g}"]
-            )
+            figures = (f"{np.median(found):.4f}", f"{max(found):.3f}", f"{100 * within:.1f} %")
+            rows.append([name, heard_as, str(len(found)), *figures, f"{wanted:g}"])
     head = ["sources", "format", "estimates", "median deg", "worst deg", "within", "wanted deg"]
     return markdown(head, rows)
 
