@@ -1,10 +1,11 @@
 """Rooms: T30 and direct-to-reverberant ratio against what was asked, time for one response.
 
 T30 is read from the mean of the energies of many responses of a room (sources and receivers drawn
-in it at least 0.4 m off the walls and as far apart as ISO 3382-2 asks, 2 sqrt(V / (c T60)), where
-the room allows), high-passed at 60 Hz and filtered by octave without phase, by Schroeder's backward
-integration from -5 to -35 dB. One response alone scatters by about 0.55 / sqrt(B T60), 11 % in the
-250 Hz octave at 0.15 s; as many are averaged as bring that to `spread` there.
+in it as scenes draw them, 0.5 m off the walls or 0.15 of a side, and as far apart as ISO 3382-2
+asks, 2 sqrt(V / (c T60)), where the room allows), high-passed at 60 Hz and filtered by octave
+without phase, by Schroeder's backward integration from -5 to -35 dB. One response alone scatters by
+about 0.55 / sqrt(B T60), 11 % in the 250 Hz octave at 0.15 s; as many are averaged as bring that to
+`spread` there.
 """
 
 import time
@@ -21,10 +22,9 @@ from bench.tables import markdown
 from sonoscope.core.air import SPEED_OF_SOUND_M_S
 from sonoscope.core.array import TETRAHEDRON
 from sonoscope.signal.octaves import octave_centres, octave_weights
-from sonoscope.signal.receiver import Capsules, IdealFoa, Receiver
-from sonoscope.simulation.ambience import octave_bank
-from sonoscope.simulation.impulses import impulse_table, response_of_waves
-from sonoscope.simulation.paths import Geometry, Hearing
+from sonoscope.signal.receiver import Capsules, IdealFoa
+from sonoscope.simulation.impulses import response_of_waves
+from sonoscope.simulation.paths import DIRECT, Geometry, Hearing, hearing_of, paths_response
 from sonoscope.simulation.room import (
     Room,
     acoustics,
@@ -37,7 +37,7 @@ from sonoscope.simulation.room import (
 )
 
 RATE = 24_000
-_OFF_WALL_M = 0.4
+_OFF_WALL_M = 0.5
 _DECAY = 6 * np.log(10)
 
 
@@ -74,11 +74,6 @@ def _philox(*key: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=list(key)))
 
 
-def hearing(receiver: Receiver) -> Hearing:
-    """Listen at the bench's rate."""
-    return Hearing(impulse_table(receiver, RATE), octave_bank(receiver, RATE), RATE)
-
-
 def drawn_room(number: int) -> Room:
     """Draw volume, sides and T60; again where walls that swallow 95 % would not be enough."""
     generator = _philox(number, 0)
@@ -98,7 +93,8 @@ def drawn_places(
 ) -> list[Geometry]:
     """Draw places off the walls, `apart_m` apart or the farthest of 50 draws."""
     size = np.array(room.size_m)
-    pairs = generator.uniform(_OFF_WALL_M, size - _OFF_WALL_M, size=(count, 50, 2, 3))
+    off = np.minimum(_OFF_WALL_M, 0.15 * size)
+    pairs = generator.uniform(off, size - off, size=(count, 50, 2, 3))
     apart = np.linalg.norm(pairs[:, :, 0] - pairs[:, :, 1], axis=-1)
     far = apart >= apart_m
     chosen = np.where(far.any(axis=1), far.argmax(axis=1), apart.argmax(axis=1))
@@ -137,7 +133,7 @@ def _measured(number: int, spread: float) -> Measured:
     count = int(np.ceil((one[0] / spread) ** 2))
     apart = 2 * np.sqrt(room.volume_m3 / (SPEED_OF_SOUND_M_S * room.t60_s))
     places = drawn_places(room, count, generator, float(apart))
-    ear = hearing(IdealFoa())
+    ear = hearing_of(IdealFoa(), RATE)
     sounds = [room_response(room, place, ear, generator)[0].numpy() for place in places]
     energy = by_octave(_stacked(sounds))
     classical, barron = _levels(room, ear, generator, count)
@@ -162,9 +158,9 @@ def _levels(
     places = drawn_places(room, max(count, 8), generator, apart)
     sounds = [_reverberation(room, place, ear, generator) for place in places]
     reverberant = by_octave(_stacked(sounds)).sum(axis=1)
-    pulse = np.zeros((1, len(sounds[0])))
-    pulse[0, len(sounds[0]) // 2] = 1
-    unit = by_octave(pulse).sum(axis=1)  # energy of a wave of gain one
+    near = Geometry(np.array([1.0, 0.0, 0.0]), np.zeros(3))
+    direct = paths_response((DIRECT,), near, ear)[:1].numpy()
+    unit = by_octave(np.pad(direct, ((0, 0), (0, RATE // 2)))).sum(axis=1)  # at 1 m
     distance = np.array([place.distance_m for place in places])
     later = np.exp(-_DECAY * distance / (SPEED_OF_SOUND_M_S * room.t60_s)).mean()
     measured_db = -10 * np.log10(reverberant / unit * critical**2)
@@ -227,7 +223,7 @@ def _time_table() -> str:
     """Time the spec's room, four capsules of the rigid tetrahedron, images to 80 ms and tail."""
     room = Room((6.0, 5.0, 3.0), 0.5)
     place = Geometry(np.array([1.4, 3.6, 1.8]), np.array([3.1, 2.4, 1.5]))
-    ear = hearing(Capsules(TETRAHEDRON))
+    ear = hearing_of(Capsules(TETRAHEDRON), RATE)
     walls = acoustics(room, RATE)
     waves, shapes = early_waves(room, place, RATE, _philox(0, 0))
     length = int(walls.early_s * RATE) + ear.table.taps

@@ -106,4 +106,4 @@ def _path(reflector: Reflector, rate_hz: int) -> Path:
     level /= np.linalg.norm(level)
     half = np.full(2, np.inf) if reflector.size_m is None else np.array(reflector.size_m) / 2
     plate = Plate(point, normal, np.stack([level, np.cross(normal, level)]), half)
-    return mirror(point, normal, np.sqrt(1 - absorption), plate)
+    return mirror(point, normal, np.sqrt(1 - absorption), plate=plate)

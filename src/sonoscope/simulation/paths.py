@@ -16,8 +16,16 @@ from torch import Tensor
 
 from sonoscope.core.air import SPEED_OF_SOUND_M_S, absorption_db_m
 from sonoscope.signal.octaves import octave_weights
+from sonoscope.signal.receiver import IdealFoa, Receiver
+from sonoscope.simulation.ambience import octave_bank
 from sonoscope.simulation.convolution import quick_size
-from sonoscope.simulation.impulses import ImpulseTable, Waves, response_of_waves
+from sonoscope.simulation.impulses import (
+    ImpulseTable,
+    Waves,
+    impulse_table,
+    impulses_of,
+    response_of_waves,
+)
 
 NEAREST_M = 0.05
 """Nearer than this is heard as from here: 1/distance has no end."""
@@ -26,6 +34,10 @@ RING_S = 0.012
 """How long a zero-phase filter of octave shape rings to either side: above -80 dB of its peak."""
 
 _FRESNEL_HZ = 1_000.0
+_FADED = 0.8  # up to this part of Nyquist impulses are exact
+
+FADE_FROM = 0.7
+"""From this share of the early time on, images give way to late sound."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,13 +71,40 @@ class Hearing:
     table
         Impulses of waves from everywhere.
     diffuse
-        Diffuse noise to cut late sound from: the bands sum to white noise of unit power on an
-        omnidirectional channel.
+        Diffuse noise to cut late sound from: the bands sum to noise of unit power density on an
+        omnidirectional channel, in the band of the table's impulses.
     """
 
     table: ImpulseTable
     diffuse: Float[Tensor, "band channel sample"]
     rate_hz: int
+
+
+@lru_cache(maxsize=8)
+def hearing_of(receiver: Receiver, rate_hz: int, device: str = "cpu") -> Hearing:
+    """Build what a receiver hears with; late sound is then made on the device named.
+
+    Impulses of waves fade out below Nyquist; diffuse noise is made to fade alike, or late sound
+    would have 1 dB more than the images it follows in an octave that reaches there.
+    """
+    free = impulse_table(IdealFoa(), rate_hz)
+    ahead = torch.tensor([[1.0, 0.0, 0.0]])
+    impulse = impulses_of(free, ahead, torch.tensor([torch.inf]))[0, 0]
+    bank = octave_bank(receiver, rate_hz).clone()
+    size = bank.shape[-1]
+    fade = torch.from_numpy(_fade(impulse.double().numpy(), size))
+    reached = octave_weights(_FADED * np.array([rate_hz / 2]), rate_hz)[:, 0] > 0
+    for band in np.flatnonzero(reached):
+        bank[band] = torch.fft.irfft(torch.fft.rfft(bank[band]) * fade, n=size)
+    return Hearing(impulse_table(receiver, rate_hz), bank.to(device), rate_hz)
+
+
+def _fade(impulse: Float[ndarray, " tap"], size: int) -> Float[ndarray, " frequency"]:
+    """Give the band of an impulse on the bins of a transform; 1 where it is whole."""
+    part = np.linspace(0, 1, 513)
+    turn = np.exp(-1j * np.pi * part[:, None] * np.arange(len(impulse)))
+    heard = np.where(part < _FADED, 1.0, np.abs(turn @ impulse))
+    return np.interp(np.linspace(0, 1, size // 2 + 1), part, heard).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,12 +158,15 @@ class Path:
         Pressure that the mirrors leave, by octave; None where there is none.
     plate
         The mirror, where it does not reach everywhere.
+    early_s
+        When images have given way to late sound; None where there is none.
     """
 
     matrix: Float[ndarray, "3 3"]
     offset_m: Float[ndarray, "3"]
     gains: Float[ndarray, " band"] | None = None
     plate: Plate | None = None
+    early_s: float | None = None
 
     def image(self, source_m: Float[ndarray, "*place 3"]) -> Float[ndarray, "*place 3"]:
         """Give the image of every place of the source."""
@@ -133,10 +175,14 @@ class Path:
     def share(
         self, source_m: Float[ndarray, "*place 3"], receiver_m: Float[ndarray, "*place 3"]
     ) -> Float[ndarray, "*place"]:
-        """Tell how much of the image the receiver sees, 0 to 1."""
-        if self.plate is None:
-            return np.ones(source_m.shape[:-1])
-        return self.plate.share(self.image(source_m), receiver_m)
+        """Tell how much of the image the receiver hears, 0 to 1: what of it is seen, and early."""
+        image = self.image(source_m)
+        if self.early_s is not None:
+            distance = np.asarray(np.linalg.norm(image - receiver_m, axis=-1))
+            return early_share(distance, self.early_s)
+        if self.plate is not None:
+            return self.plate.share(image, receiver_m)
+        return np.ones(source_m.shape[:-1])
 
     def spectrum(
         self, distance_m: float, frequency_hz: Float[ndarray, " frequency"], rate_hz: int
@@ -159,11 +205,19 @@ def mirror(
     point_m: Float[ndarray, "3"],
     normal: Float[ndarray, "3"],
     gains: Float[ndarray, " band"],
+    *,
     plate: Plate | None = None,
+    early_s: float | None = None,
 ) -> Path:
     """Give the way by one plane mirror: s - 2 n (n·(s - p))."""
     matrix = np.eye(3) - 2 * np.outer(normal, normal)
-    return Path(matrix, 2 * float(normal @ point_m) * normal, gains, plate)
+    return Path(matrix, 2 * float(normal @ point_m) * normal, gains, plate, early_s)
+
+
+def early_share(distance_m: Float[ndarray, "*image"], early_s: float) -> Float[ndarray, "*image"]:
+    """Give the amplitude that an image keeps in the cross-fade to late sound (equal power)."""
+    through = (distance_m / (SPEED_OF_SOUND_M_S * early_s) - FADE_FROM) / (1 - FADE_FROM)
+    return np.asarray(np.cos(np.pi / 2 * through.clip(0, 1)))
 
 
 def air_exponents(frequency_hz: Float[ndarray, " frequency"]) -> Float[ndarray, " frequency"]:

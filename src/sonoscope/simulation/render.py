@@ -26,15 +26,13 @@ from sonoscope.core.direction import angles
 from sonoscope.core.event import Event, Waypoint
 from sonoscope.core.scene import Scene
 from sonoscope.signal.receiver import Receiver
-from sonoscope.simulation.ambience import octave_bank
 from sonoscope.simulation.background import ambience
 from sonoscope.simulation.convolution import convolve, quick_size
-from sonoscope.simulation.impulses import impulse_table
 from sonoscope.simulation.levels import Wet, add, gains
 from sonoscope.simulation.measured import MeasuredRoom
 from sonoscope.simulation.motion import Heard, HeardPath, heard_path, moving_sound
 from sonoscope.simulation.outdoors import Outdoors, outdoor_paths
-from sonoscope.simulation.paths import DIRECT, Geometry, Hearing, Path, paths_response
+from sonoscope.simulation.paths import DIRECT, Geometry, Hearing, Path, hearing_of, paths_response
 from sonoscope.simulation.room import Room, late_sound, reflections, room_paths, room_response
 from sonoscope.simulation.script import Emission, Place, Script
 from sonoscope.simulation.track import Track
@@ -68,10 +66,7 @@ class Listener:
 
 @lru_cache(maxsize=8)
 def _hearing(listener: Listener) -> Hearing:
-    device = torch.device(listener.device)
-    table = impulse_table(listener.receiver, listener.rate_hz)
-    bank = octave_bank(listener.receiver, listener.rate_hz).to(device)
-    return Hearing(table, bank, listener.rate_hz)
+    return hearing_of(listener.receiver, listener.rate_hz, listener.device)
 
 
 def render(script: Script, listeners: Sequence[Listener]) -> tuple[Scene, ...]:

@@ -34,12 +34,14 @@ from sonoscope.simulation.impulses import Waves, response_of_waves
 from sonoscope.simulation.materials import Surface, absorption_of, by_octave
 from sonoscope.simulation.paths import (
     DIRECT,
+    FADE_FROM,
     NEAREST_M,
     Geometry,
     Hearing,
     Path,
     air_exponents,
     coloured_sum,
+    early_share,
     frequencies,
     in_few_lines,
     mirror,
@@ -54,9 +56,6 @@ MOST_IMAGES = 1_000
 LONGEST_EARLY_S = 0.080
 JITTER_M = 0.08
 """How far a reflection's image may stand off its place: a perfect lattice sweeps and flutters."""
-
-FADE_FROM = 0.7
-"""From this share of the early time on, images give way to noise."""
 
 _END_FADE_S = 0.010
 _DECAY = 6 * np.log(10)  # exp(-_DECAY) is -60 dB of energy
@@ -119,9 +118,13 @@ class Room:
 
     @property
     def early_s(self) -> float:
-        """Until when images are summed one by one: 80 ms, or a thousand images if that is less."""
+        """Until when images are summed one by one: 80 ms, a thousand images, or 20 dB of decay.
+
+        Later images of a dead room are those along its walls, which no real wall leaves alone.
+        """
         reach = (MOST_IMAGES * 3 * self.volume_m3 / (4 * np.pi)) ** (1 / 3)
-        return float(min(LONGEST_EARLY_S, reach / SPEED_OF_SOUND_M_S))
+        decayed = max(self.t60_by_octave or (np.inf,)) / 3
+        return float(min(LONGEST_EARLY_S, reach / SPEED_OF_SOUND_M_S, decayed))
 
 
 @settings(config=STRICT)
@@ -239,7 +242,7 @@ def _proportions(room: Room, bands: int) -> Float[ndarray, "wall=6 band"]:
 
 def room_paths(room: Room, rate_hz: int) -> tuple[Path, ...]:
     """Give the direct way and the six that meet one wall, to follow moving sources."""
-    gains = acoustics(room, rate_hz).wall_gains
+    walls = acoustics(room, rate_hz)
     paths = [DIRECT]
     for wall in range(6):
         axis, far = divmod(wall, 2)
@@ -247,7 +250,7 @@ def room_paths(room: Room, rate_hz: int) -> tuple[Path, ...]:
         normal[axis] = 1 - 2 * far
         point = np.zeros(3)
         point[axis] = room.size_m[axis] * far
-        paths.append(mirror(point, normal, gains[wall]))
+        paths.append(mirror(point, normal, walls.wall_gains[wall], early_s=walls.early_s))
     return tuple(paths)
 
 
@@ -333,12 +336,6 @@ def _jittered(
     length = np.linalg.norm(moved, axis=1).clip(NEAREST_M)
     moved *= (np.maximum(length, nearest_m) / length)[:, None]
     return np.asarray(np.where((order > 0)[:, None], moved, place))
-
-
-def early_share(distance_m: Float[ndarray, "*image"], early_s: float) -> Float[ndarray, "*image"]:
-    """Give the amplitude that an image keeps in the cross-fade to the late sound."""
-    through = (distance_m / (SPEED_OF_SOUND_M_S * early_s) - FADE_FROM) / (1 - FADE_FROM)
-    return np.asarray(np.cos(np.pi / 2 * through.clip(0, 1)))
 
 
 def early_waves(
