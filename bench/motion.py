@@ -32,6 +32,7 @@ from sonoscope.simulation.impulses import (
 from sonoscope.simulation.motion import Heard, moving_sound
 from sonoscope.simulation.paths import DIRECT, mirror
 from sonoscope.simulation.paths import Path as SoundPath
+from sonoscope.simulation.reading import read, readable
 from sonoscope.simulation.track import Track
 
 RATE = 24_000
@@ -161,6 +162,16 @@ def faults(
     return Faults(float(ripple), float(doppler), float(20 * np.log10(left)))
 
 
+def reading_error_db(part: float) -> float:
+    """Read a tone at places that drift through all fractions of a sample; give the worst error."""
+    omega = np.pi * part
+    sound = torch.from_numpy(np.cos(omega * np.arange(8_000)).astype(np.float32))
+    nodes = 0.97 * 64 * np.arange(-1, 110.0) + 200
+    places = nodes[1] + 0.97 * np.arange(64 * (len(nodes) - 3))
+    heard = read(readable(sound), nodes[None], 64)[0].numpy()
+    return float(20 * np.log10(np.abs(heard - np.cos(omega * places)).max()))
+
+
 def walk(seconds: float) -> tuple[Track, Track, list[SoundPath]]:
     """Give a source on an arc round an array (20 degrees a second) in a room with six walls."""
     size, centre = np.array([6.0, 5.0, 3.0]), np.array([3.1, 2.4, 1.5])
@@ -191,12 +202,19 @@ def _time(
     return 1e3 * min(spent[1:])
 
 
-def table(work: Path, data: Path, *, runs: int = 10, tones: tuple[float, ...] = TONES_HZ) -> str:
+def table(
+    work: Path,
+    data: Path,
+    *,
+    runs: int = 10,
+    seconds: float = 3.0,
+    tones: tuple[float, ...] = TONES_HZ,
+) -> str:
     """Measure every method with both receivers."""
     del work, data
     torch.set_num_threads(1)
-    noise = np.random.default_rng(0).standard_normal(3 * RATE).astype(np.float32)
-    event = (torch.from_numpy(noise), *walk(3.0))
+    noise = np.random.default_rng(0).standard_normal(round(seconds * RATE)).astype(np.float32)
+    event = (torch.from_numpy(noise), *walk(seconds))
     rows = []
     for method_name, method in METHODS.items():
         for name, receiver in RECEIVERS.items():
@@ -215,7 +233,9 @@ def table(work: Path, data: Path, *, runs: int = 10, tones: tuple[float, ...] = 
             ]
             for count in (1, 7):
                 spent = _time(method, event, count, looked_up, runs)
-                row.append(f"{spent:.1f} ({3_000 / spent:.0f}x)")
+                row.append(f"{spent:.1f} ({1e3 * seconds / spent:.0f}x)")
             rows.append(row)
     head = ["method", "ripple (dB)", "Doppler (%)", "residual (dB)", "1 path", "7 paths"]
-    return markdown(head, rows)
+    reads = [[f"{part:g}", f"{reading_error_db(part):.0f}"] for part in (0.1, 0.4, 0.6, 0.8)]
+    read_head = ["part of Nyquist", "worst error of reading between samples (dB)"]
+    return markdown(head, rows) + "\n\n" + markdown(read_head, reads)

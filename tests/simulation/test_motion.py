@@ -1,5 +1,8 @@
 """What moves is heard late, shifted and from where it was: by closed forms, not by our own code."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -13,9 +16,9 @@ from sonoscope.core.air import SPEED_OF_SOUND_M_S, absorption_db_m
 from sonoscope.core.array import TETRAHEDRON
 from sonoscope.core.direction import angle_between, sphere_grid
 from sonoscope.core.event import Event
-from sonoscope.signal.receiver import Capsules, IdealFoa
-from sonoscope.signal.sphere import array_response
-from sonoscope.simulation.impulses import impulse_table
+from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa, Receiver
+from sonoscope.signal.sphere import array_response, rigid_sphere_near
+from sonoscope.simulation.impulses import Waves, impulse_table, response_of_waves
 from sonoscope.simulation.motion import Heard, arrival_time, arrivals, heard_path, moving_sound
 from sonoscope.simulation.paths import DIRECT, mirror
 from sonoscope.simulation.reading import upsampled
@@ -121,6 +124,45 @@ def test_a_moving_receiver_has_another_doppler_than_a_moving_source() -> None:
     assert measured[1] - measured[0] > 10
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "receiver",
+    [
+        IdealFoa(),
+        Capsules(TETRAHEDRON),
+        Capsules(replace(TETRAHEDRON, baffle="open")),
+        EncodedFoa(TETRAHEDRON, RATE),
+    ],
+)
+@pytest.mark.parametrize("distance_m", [1.1, 4.0])
+def test_what_stands_still_is_heard_as_through_its_static_response(
+    receiver: Receiver, distance_m: float
+) -> None:
+    table = impulse_table(receiver, RATE)
+    direction = np.array([0.36, -0.48, 0.8])
+    frequency = np.fft.rfftfreq(2 * RATE, 1 / RATE)
+    spectrum = np.fft.rfft(noise(0.5).numpy(), 2 * RATE)
+    dry = np.fft.irfft(np.where((frequency > 40) & (frequency < 9_000), spectrum, 0))
+    sound = torch.from_numpy(dry[: RATE // 2].astype(np.float32))
+    source = Track.still(distance_m * direction)
+    heard = moving_sound(sound, 0.0, source, ORIGIN, [DIRECT], [table], RATE)[0]
+    waves = Waves(
+        torch.from_numpy(direction[None]).float(),
+        torch.tensor([RATE * distance_m / C + 1_000], dtype=torch.float64),
+        torch.tensor([[1 / distance_m]]),
+        torch.tensor([distance_m]),
+    )
+    response = response_of_waves(table, waves, 4_000)[0].double().numpy()
+    air = DIRECT.spectrum(distance_m, frequency, RATE)
+    static = np.fft.irfft(
+        np.fft.rfft(sound.numpy(), 2 * RATE) * air * np.fft.rfft(response, 2 * RATE)
+    )
+    inside = np.arange(RATE // 8, RATE * 3 // 8)
+    ours = heard.sound[:, torch.from_numpy(inside - heard.first)].numpy()
+    error = ours - static[:, inside + 1_000]
+    assert 10 * np.log10(np.mean(error**2) / np.mean(ours**2)) < -45
+
+
 def test_an_array_that_turns_hears_the_same_w_and_turned_y_and_x() -> None:
     source = Track.still(np.array([2.0, 1.0, 0.5]))
     times = np.linspace(0.0, 2.0, 9)
@@ -149,6 +191,23 @@ def test_a_near_source_has_more_bass_in_order_one() -> None:
         wanted = 1 + C / (2j * np.pi * frequency + 2 * np.pi * 20)
         assert abs(line[3] / line[0] - wanted) < 3e-3 * abs(wanted)
         assert abs(line[1] / line[0]) < 1e-3
+
+
+def test_capsules_hear_the_curvature_of_waves_near_and_far() -> None:
+    speed, frequency = 4.0, 200.0
+    source = Track.straight(np.array([2.0, 0.0, 0.0]), np.array([speed, 0.0, 0.0]), 0.0, 3.0)
+    tone = bench.tone(frequency, 2.0)
+    foa, tetra = moving_sound(tone, 0.0, source, ORIGIN, [DIRECT], [FOA, TETRA], RATE)
+    doppler = frequency / (1 + speed / C)
+    cosine = TETRAHEDRON.directions[:, 0]
+    for moment in (0.2, 1.0, 1.9):
+        at = round(moment * RATE)
+        turn = np.hanning(1_200) * np.exp(-2j * np.pi * doppler * np.arange(1_200) / RATE)
+        w = foa.sound[0, at - foa.first :][:1_200].numpy() @ turn
+        capsules = tetra.sound[:, at - tetra.first :][:, :1_200].numpy() @ turn
+        far = 2.0 + speed * (C * (moment + 0.025) - 2.0) / (C + speed)
+        exact = rigid_sphere_near(cosine, np.array([doppler]), TETRAHEDRON.radius_m, far)[0]
+        assert np.abs(capsules / w - exact).max() < 3e-3
 
 
 def test_crossing_the_edge_of_the_near_field_makes_no_jump() -> None:
@@ -269,3 +328,10 @@ def test_the_capsules_hear_it_where_the_label_says() -> None:
         piece = heard.sound[:, start - heard.first : start - heard.first + window].numpy()
         label = event.direction_at((start + (window - 1) / 2) / RATE)
         assert np.rad2deg(angle_between(likeliest(piece), label)) < 0.5
+
+
+@pytest.mark.slow
+def test_the_bench_prints_a_row_a_method_and_receiver(tmp_path: Path) -> None:
+    table = bench.table(tmp_path, tmp_path, runs=1, seconds=0.3, tones=(1_143.0,))
+    rows = [row for row in table.splitlines() if row.startswith(("| true", "| cross"))]
+    assert len(rows) == 6
