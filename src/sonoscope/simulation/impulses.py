@@ -34,7 +34,7 @@ import torch
 from jaxtyping import Complex, Float
 from numpy import ndarray
 from torch import Tensor
-from torch.nn.functional import embedding_bag, pad
+from torch.nn.functional import pad
 
 from sonoscope.core.air import SPEED_OF_SOUND_M_S
 from sonoscope.core.array import MicArray
@@ -49,11 +49,7 @@ from sonoscope.signal.receiver import (
     plane_wave_response,
 )
 from sonoscope.signal.sphere import array_response, rigid_sphere, rigid_sphere_near
-from sonoscope.simulation.overlap import Items, overlap_added, spread
-
-TAPS = 48
-LEAD = 16
-"""What a table of the tetrahedron has at 24 kHz; `ImpulseTable.taps` and `lead` say it for any."""
+from sonoscope.simulation.overlap import Items, overlap_added, spread, weighted
 
 _PHASES = 20
 _ENCODED_PHASES = 12
@@ -407,7 +403,7 @@ def impulses_of(
         case EncodedFoa():
             row, weight = _on_grid(table, direction)
             rows = _rows_on(table, direction.device)
-            impulse = embedding_bag(row, rows, mode="sum", per_sample_weights=weight)
+            impulse = weighted(rows, row, weight)
             around = (_DELAY_LEAD, _DELAY_TAPS - _DELAY_LEAD)
             return pad(impulse.reshape(len(direction), 4, rows.shape[1] // 4), around)
         case Capsules(array) if array.baffle == "rigid":
@@ -488,11 +484,15 @@ def _capsule_response(table: ImpulseTable, waves: Waves, length: int) -> Tensor:
 def _capsule_impulses(table: ImpulseTable, direction: Tensor, distance_m: Tensor) -> Tensor:
     arrival = torch.full_like(distance_m, table.lead, dtype=torch.float64)
     items = _at_capsules(table, direction, arrival, distance_m)
-    each = torch.arange(len(items.start), device=direction.device)
-    ones = torch.ones_like(items.weight[:, 0])[None]
     rows = _rows_on(table, direction.device)
-    out = overlap_added(rows, items, ones, (each, len(each)), table.taps)
-    return out.reshape(table.receiver.n_channels, len(direction), table.taps).transpose(0, 1)
+    if rows.shape[1] == table.taps and table.nodes[0] == 1:  # all start with the table's rows
+        impulses = weighted(rows, items.row, items.weight)
+    else:
+        each = torch.arange(len(items.start), device=direction.device)
+        ones = torch.ones_like(items.weight[:, 0])[None]
+        impulses = overlap_added(rows, items, ones, (each, len(each)), table.taps)[0]
+    apart = impulses.reshape(table.receiver.n_channels, len(direction), table.taps)
+    return apart.transpose(0, 1)
 
 
 def _encoded_response(table: ImpulseTable, waves: Waves, length: int) -> Tensor:
@@ -501,7 +501,7 @@ def _encoded_response(table: ImpulseTable, waves: Waves, length: int) -> Tensor:
     node, share = _two(phase, _ENCODED_PHASES)
     row, weight = _on_grid(table, waves.direction)
     rows = _rows_on(table, waves.direction.device)
-    impulse = embedding_bag(row, rows, mode="sum", per_sample_weights=weight)
+    impulse = weighted(rows, row, weight)
     impulse = impulse.reshape(len(start), 4, rows.shape[1] // 4)
     between, bins = (node[:, 0], share), _ENCODED_PHASES + 1
     apart = spread(impulse, waves.gain.T, start, between, bins, length + _DELAY_LEAD)

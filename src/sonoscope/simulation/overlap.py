@@ -25,6 +25,15 @@ class Items:
     start: Int[Tensor, " item"]
 
 
+def weighted(
+    rows: Float[Tensor, "row tap"],
+    row: Int[Tensor, "item corner"],
+    weight: Float[Tensor, "item corner"],
+) -> Float[Tensor, "item tap"]:
+    """Sum every item's few rows."""
+    return embedding_bag(row, rows, mode="sum", per_sample_weights=weight)
+
+
 def overlap_added(
     rows: Float[Tensor, "row tap"],
     items: Items,
@@ -43,12 +52,11 @@ def overlap_added(
     group, groups = grouped
     if not gains.numel():
         return gains.new_zeros(len(gains), groups, length)
-    heard = (items.start > -taps) & (items.start < length)
-    gains = torch.where(heard, gains, 0)
-    start = items.start.clamp(-taps, length)
+    start = items.start.clamp(-taps, length)  # either end is just outside
     first, last = (int(edge) for edge in torch.aminmax(start))
     span = last - first + 1
-    added = _one_by_one if span * groups > _FEW * len(start) else _by_bags
+    dense = span >= taps and span * groups <= _FEW * len(start)
+    added = _by_bags if dense else _one_by_one
     slot = (group * span + (start - first)).int()
     out = added(rows, items, gains, slot, (groups, span))
     return pad(out, (first, length - first - out.shape[-1]))
@@ -58,8 +66,7 @@ def _one_by_one(
     rows: Tensor, items: Items, gains: Tensor, slot: Tensor, size: tuple[int, int]
 ) -> Tensor:
     groups, span = size
-    impulse = embedding_bag(items.row, rows, mode="sum", per_sample_weights=items.weight)
-    taps = rows.shape[1]
+    impulse, taps = weighted(rows, items.row, items.weight), rows.shape[1]
     length = span + taps - 1
     first = slot + (slot // span) * (taps - 1)
     at = (first.long()[:, None] + torch.arange(taps, device=rows.device)).flatten()
@@ -125,7 +132,6 @@ def spread(
     """
     _, channels, taps = impulses.shape
     lower, share = between
-    heard = (start > -taps) & (start < length)
     whole = length + 2 * taps
     first = lower.long() * (channels * whole) + start.clamp(-taps, length) + taps
     steps = torch.arange(channels, device=start.device)[:, None] * whole
@@ -133,7 +139,7 @@ def spread(
     at = (first[:, None] + steps).flatten()
     impulses = impulses.flatten(1)
     out = []
-    for gain in torch.where(heard, gains, 0):
+    for gain in gains:
         line = impulses.new_zeros(bins * channels * whole)
         for side, part in enumerate((gain[:, None] * share).T):
             values = (part[:, None] * impulses).flatten()
