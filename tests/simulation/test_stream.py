@@ -8,6 +8,7 @@ import torch
 
 from sonoscope.core.direction import angle_between
 from sonoscope.core.errors import SettingError
+from sonoscope.simulation.augment import AugmentationSettings
 from sonoscope.simulation.scene_settings import SceneSettings
 from sonoscope.simulation.schedule import Supplies
 from sonoscope.simulation.sources import ModelledBank
@@ -89,6 +90,23 @@ def test_a_batch_is_divided_among_the_formats() -> None:
     assert torch.allclose(known, batch.active, atol=1e-5)
     with pytest.raises(SettingError, match="multiple of 2"):
         stream().batch(0, 3, 2.0)
+
+
+def test_batches_are_turned_as_asked_sound_and_truth_alike() -> None:
+    settings = SceneSettings(mono_share=0.0, empty_share=0.0)
+    supplies, every = Supplies(ModelledBank(RATE), LABELS), AugmentationSettings("axes", "any")
+    plain = SceneStream(settings, supplies, 3).batch(0, 4, 2.0)
+    turned = SceneStream(settings, supplies, 3, augmentation=every).batch(0, 4, 2.0)
+    assert torch.equal(plain.active, turned.active)
+    assert torch.equal(plain.sound[:2, 0], turned.sound[:2, 0])  # W of the two FOA scenes
+    for before, after, one, other in zip(
+        plain.sound[:2], turned.sound[:2], plain.direction[:2], turned.direction[:2], strict=True
+    ):
+        assert not torch.allclose(before, after, atol=1e-6)
+        turn = torch.linalg.lstsq(before[[3, 1, 2]].T, after[[3, 1, 2]].T).solution
+        assert (turn @ turn.T - torch.eye(3)).abs().max() < 1e-3
+        assert (before[[3, 1, 2]].T @ turn - after[[3, 1, 2]].T).abs().max() < 1e-4
+        assert (one @ turn - other).abs().max() < 1e-3
 
 
 def test_mono_scenes_have_no_direction() -> None:

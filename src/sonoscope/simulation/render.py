@@ -77,6 +77,17 @@ def render(script: Script, listeners: Sequence[Listener]) -> tuple[Scene, ...]:
     SettingError
         If a source moves in a measured room, or a receiver cannot listen there.
     """
+    sounds, events = rendered(script, listeners)
+    return tuple(
+        Scene(Recording(sound.cpu().numpy(), one.rate_hz), one.channel_format, events)
+        for sound, one in zip(sounds, listeners, strict=True)
+    )
+
+
+def rendered(
+    script: Script, listeners: Sequence[Listener]
+) -> tuple[list[Float[Tensor, "channel sample"]], tuple[Event, ...]]:
+    """Give what every listener hears, where it computes, and the truth that all share."""
     rate = listeners[0].rate_hz
     length = round(script.duration_s * rate)
     beds = _ambience(script, listeners, length)
@@ -93,10 +104,11 @@ def render(script: Script, listeners: Sequence[Listener]) -> tuple[Scene, ...]:
         if event is not None:
             events.append(event)
     ordered = tuple(sorted(events, key=lambda event: event.onset_s))
-    return tuple(
-        _mixed(script, listener, bed, some, ordered)
+    sounds = [
+        _mixed(script, listener, bed, some)
         for listener, bed, some in zip(listeners, beds, wets, strict=True)
-    )
+    ]
+    return sounds, ordered
 
 
 def _mixed(
@@ -104,8 +116,7 @@ def _mixed(
     listener: Listener,
     bed: Float[Tensor, "channel sample"],
     wets: Sequence[Wet],
-    events: tuple[Event, ...],
-) -> Scene:
+) -> Float[Tensor, "channel sample"]:
     """Put ambience and events together at their levels."""
     is_foa = listener.channel_format == "foa"
     length = bed.shape[-1]
@@ -117,9 +128,7 @@ def _mixed(
     if script.is_mono:
         sound = torch.cat([sound[:1], sound.new_zeros(3, length)])
     peak = max(float(sound.abs().max()), 1e-12)
-    sound = sound * min(10 ** (script.gain_db / 20), LOUDEST / peak)
-    recording = Recording(sound.cpu().numpy(), listener.rate_hz)
-    return Scene(recording, listener.channel_format, events)
+    return sound * min(10 ** (script.gain_db / 20), LOUDEST / peak)
 
 
 def _generator(script: Script, number: int) -> np.random.Generator:

@@ -18,8 +18,9 @@ from sonoscope.core.errors import SettingError
 from sonoscope.core.frames import FrameGrid, whole_samples
 from sonoscope.core.scene import Scene
 from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa
+from sonoscope.simulation.augment import AugmentationSettings, augmented
 from sonoscope.simulation.place import draw_place
-from sonoscope.simulation.render import Listener, render
+from sonoscope.simulation.render import Listener, render, rendered
 from sonoscope.simulation.replay import Schedule
 from sonoscope.simulation.scene_settings import FoaKind, SceneSettings
 from sonoscope.simulation.schedule import Setting, Supplies, draw_script, replay_script
@@ -86,8 +87,10 @@ class SceneStream:
         In which channel formats; a batch is divided evenly among them, in this order.
     plans
         Schedules to replay in place of drawing: scene i is that of plan i.
+    augmentation
+        How the scenes of batches are turned and mirrored.
     device
-        Where scenes are rendered; the same ones within rounding.
+        Where scenes are rendered, and where batches then are; the same ones within rounding.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class SceneStream:
         formats: Sequence[ChannelFormat] = ("foa", "tetra"),
         *,
         plans: Sequence[Schedule] | None = None,
+        augmentation: AugmentationSettings | None = None,
         device: str = "cpu",
     ) -> None:
         self.labels, self.extra_labels = supplies.labels, supplies.extra_labels
@@ -108,6 +112,7 @@ class SceneStream:
         self.ranges, self.seed, self.formats = ranges, seed, tuple(formats)
         self.grid = FrameGrid(ranges.rate_hz, whole_samples(LABEL_STEP_S, ranges.rate_hz))
         self._supplies, self._plans, self._device = supplies, plans, device
+        self._augmentation = augmentation or AugmentationSettings()
 
     def scenes(self, number: int, duration_s: float) -> tuple[Scene, ...]:
         """Make scene `number` in every format: one sound field, heard by each."""
@@ -129,8 +134,11 @@ class SceneStream:
         self, number: int, duration_s: float, formats: Sequence[ChannelFormat]
     ) -> tuple[Scene, ...]:
         script = self.script(number, duration_s)
-        rate, encoder, device = self.ranges.rate_hz, script.foa_encoder, self._device
-        return render(script, [listener_for(name, rate, encoder, device) for name in formats])
+        return render(script, self._listeners(script, formats))
+
+    def _listeners(self, script: Script, formats: Sequence[ChannelFormat]) -> list[Listener]:
+        rate, encoder = self.ranges.rate_hz, script.foa_encoder
+        return [listener_for(name, rate, encoder, self._device) for name in formats]
 
     def _generator(self, number: int, stream: int = 0) -> np.random.Generator:
         return np.random.Generator(
@@ -153,13 +161,31 @@ class SceneStream:
                 f"batch_size must be a multiple of {len(self.formats)} (one part a channel "
                 f"format), but {size} was given"
             )
-        sounds, active, direction = [], [], []
-        for i in range(size):
-            scene = self.scene(step * size + i, self.formats[i // share], window_s)
-            n_frames = self.grid.count(scene.recording.samples.shape[-1])
-            labels = self.labels + self.extra_labels
-            here, towards = encode(scene.events, labels, self.grid, n_frames)
-            sounds.append(torch.from_numpy(scene.recording.samples))
-            active.append(torch.from_numpy(here.astype(np.float32)))
-            direction.append(torch.from_numpy(towards))
-        return Batch(torch.stack(sounds), torch.stack(active), torch.stack(direction))
+        scenes = [
+            self._example(step * size + i, self.formats[i // share], window_s) for i in range(size)
+        ]
+        sound, active, direction = (torch.stack(parts) for parts in zip(*scenes, strict=True))
+        return Batch(sound, active, direction)
+
+    def _example(
+        self, number: int, channel_format: ChannelFormat, window_s: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Make a scene with its truth by frames, turned and mirrored as asked."""
+        script = self.script(number, window_s)
+        listener = self._listeners(script, (channel_format,))[0]
+        (sound,), events = rendered(script, [listener])
+        n_frames = self.grid.count(sound.shape[-1])
+        labels = self.labels + self.extra_labels
+        here, towards = encode(events, labels, self.grid, n_frames)
+        direction = torch.from_numpy(towards).to(sound.device)
+        receiver = listener.receiver
+        array = receiver.array if isinstance(receiver, EncodedFoa) else None
+        sound, direction = augmented(
+            sound,
+            direction,
+            channel_format,
+            self._generator(number, stream=2),
+            self._augmentation,
+            array,
+        )
+        return sound, torch.from_numpy(here.astype(np.float32)).to(sound.device), direction

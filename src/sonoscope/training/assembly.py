@@ -64,7 +64,9 @@ def _train_stream(recipe: TrainRecipe, clips: Sequence[Clip]) -> SceneStream:
     sounds = bank(recipe.data, clips, recipe.scene.rate_hz)
     formats, extra = recipe.network.formats, recipe.extra_labels
     supplies = Supplies(sounds, recipe.labels, extra)
-    return SceneStream(recipe.scene, supplies, recipe.seed, formats)
+    return SceneStream(
+        recipe.scene, supplies, recipe.seed, formats, augmentation=recipe.augmentation
+    )
 
 
 def validation_stream(recipe: TrainRecipe, clips: Sequence[Clip]) -> SceneStream:

@@ -15,6 +15,7 @@ from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT
 from sonoscope.datasets.choice import ClipChoice
 from sonoscope.models.build import MaskCrnnNetwork, NetworkSettings
+from sonoscope.simulation.augment import AugmentationSettings
 from sonoscope.simulation.scene_settings import SceneSettings
 
 Precision = Literal["float32", "bfloat16"]
@@ -101,6 +102,8 @@ class TrainRecipe:
         `extra_share` and are dropped when the network is exported.
     scene, network, data, loss, validation
         Settings of the parts.
+    augmentation
+        How training scenes are turned and mirrored.
     steps, batch_size, window_s
         Steps of the optimiser, scenes in each, and seconds in each scene.
     learning_rate
@@ -128,6 +131,7 @@ class TrainRecipe:
     data: DataSettings = DataSettings()
     loss: LossSettings = LossSettings()
     validation: ValidationSettings = ValidationSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
     steps: Annotated[int, Field(ge=1)] = 3_000
     batch_size: Annotated[int, Field(ge=1)] = 8
     window_s: Annotated[float, Field(gt=0)] = 5.0
