@@ -312,7 +312,9 @@ def test_the_truth_tells_what_the_scene_was_made_of(moving: Path) -> None:
             near = [e for e in told if abs(e["onset_s"] - event.onset_s) < 1e-6]
             (found,) = (e for e in near if e["label"] == event.label)
             times = [point.time_s for point in event.path]
-            away = np.interp(event.onset_s, times, [point.distance_m for point in event.path])
+            away = np.interp(
+                event.onset_s, times, [point.distance_m or 0.0 for point in event.path]
+            )
             assert found["path"][0][3] == pytest.approx(away, abs=1e-4)
             way = np.array(found["path"])
             here = unit_vector(*np.deg2rad(way[:, 1:3]).T)
@@ -326,7 +328,7 @@ def test_the_truth_tells_what_the_scene_was_made_of(moving: Path) -> None:
 
 @pytest.mark.parametrize("year", [2019, 2020, 2022, 2023])
 def test_the_csv_of_the_year_is_written_and_comes_back(year: int, tmp_path: Path) -> None:
-    recipe = replace(RECIPE, year=year, formats=("foa",))
+    recipe = recipe_of(year=year, formats=["foa"])
     write_scenes(recipe, tmp_path, count=1, seed=8)
     (table,) = (tmp_path / f"dcase{year}").iterdir()
     before = table.read_bytes()
@@ -461,3 +463,87 @@ def test_fingerprints_tell_lists_of_clips_apart(tmp_path: Path) -> None:
     (tmp_path / "here" / "a.wav").unlink()
     with pytest.raises(InputError, match="cannot be read"):
         fingerprint([clip], tmp_path / "here")
+
+
+# ── reference tables ─────────────────────────────────────────────────────────────────────────────
+
+OF_2019 = ("clearthroat", "cough", "doorslam", "drawer", "keyboard", "keysDrop", "knock",
+           "laughter", "pageturn", "phone", "speech")  # fmt: skip
+DRY = SCENE | {"anechoic_share": 1.0, "event_s": 2.0, "snr_db": [20, 20]}
+
+
+def replaying(labels: tuple[str, ...], **changes: object) -> SceneSetRecipe:
+    """Let sirens sound under every label, in free field."""
+    return recipe_of(
+        labels=labels,
+        sounds={label: ["siren"] for label in labels},
+        formats=["foa"],
+        scene=DRY,
+        **changes,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_event_tables_are_replayed_under_their_names(tmp_path: Path, shared: Path) -> None:
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    for name in ("split1_ir0_ov1_1.csv", "split4_ir3_ov2_75.csv"):
+        shutil.copy(shared / "dcase2019" / "reference_events" / name, tables)
+    out = tmp_path / "out"
+    written = write_scenes(replaying(OF_2019), out, seed=0, tables=tables)
+    assert written.n_scenes == 2
+    for table in tables.iterdir():
+        before = event_table.read_events(table)
+        after = event_table.read_events(out / "dcase2019" / table.name)
+        assert len(before) == len(after)
+        for one, other in zip(before, after, strict=True):
+            assert other.label == one.label
+            assert other.onset_s == pytest.approx(one.onset_s, abs=1.01 / 16_000)
+            assert other.offset_s == pytest.approx(min(one.offset_s, 60), abs=1.01 / 16_000)
+            assert other.path[0][1:] == pytest.approx(one.path[0][1:])
+        assert audio.read(out / "foa" / f"{table.stem}.wav").duration_s == 60.0
+    (tables / "split9.csv").write_text("sound_event_recording,start_time,end_time,ele,azi,dist\n")
+    with pytest.raises(SettingError, match="another tables"):
+        write_scenes(replaying(OF_2019), out, seed=0, tables=tables)
+    with pytest.raises(SettingError, match="--tables must hold what"):
+        rewrite_scenes(written.manifest, [], tmp_path / "again", tables=tables)
+    with pytest.raises(SettingError, match="--count must be at most 3"):
+        write_scenes(replaying(OF_2019), tmp_path / "b", count=4, seed=0, tables=tables)
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_frame_tables_are_replayed_in_their_folders(tmp_path: Path, shared: Path) -> None:
+    within = Path("dev-train-tau") / "fold3_room7_mix001.csv"
+    table = tmp_path / "tables" / within
+    table.parent.mkdir(parents=True)
+    rows = (shared / "starss22" / "metadata_dev" / within).read_text().splitlines()
+    table.write_text("\n".join(row for row in rows if int(row.split(",")[0]) < 400) + "\n")
+    labels = tuple(f"class {i}" for i in range(13))
+    recipe = replaying(labels, year=2022)
+    write_scenes(recipe, tmp_path / "out", seed=0, tables=tmp_path / "tables")
+    before, after = (
+        np.loadtxt(path, delimiter=",", dtype=int)
+        for path in (table, tmp_path / "out" / "dcase2022" / within)
+    )
+    order = np.lexsort((before[:, 2], before[:, 1], before[:, 0]))
+    np.testing.assert_array_equal(after[:, :3], before[order, :3])
+    away = after[:, 3:] - before[order, 3:]
+    assert np.abs((away + 180) % 360 - 180).max() <= 1
+    assert (tmp_path / "out" / "foa" / within.with_suffix(".wav")).is_file()
+
+
+def test_folders_without_tables_or_with_two_of_a_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has none"):
+        write_scenes(RECIPE, tmp_path / "out", seed=0, tables=tmp_path)
+    for part in ("a", "b"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "one.csv").write_text("label,onset_s,offset_s\n")
+    with pytest.raises(InputError, match="not two one"):
+        write_scenes(RECIPE, tmp_path / "out", seed=0, tables=tmp_path)
+    (tmp_path / "b" / "one.csv").unlink()
+    header = "label,onset_s,offset_s,azimuth_deg,elevation_deg\n"
+    (tmp_path / "a" / "one.csv").write_text(header + "gong,0,1,0,0\n")
+    with pytest.raises(InputError, match="labels must be the set's, but gong was given"):
+        write_scenes(RECIPE, tmp_path / "out", seed=0, tables=tmp_path)

@@ -334,7 +334,9 @@ class MappedBank:
                 raise SettingError(f"sounds.{label} must name at least one label, but names none")
         known = set(sounds.labels)
         self._sounds = sounds
-        self._sources = {label: (label,) for label in known - set(stand_ins)}
+        self._sources: dict[str, tuple[str, ...]] = {
+            label: (label,) for label in known - set(stand_ins)
+        }
         for label, sources in stand_ins.items():
             there = tuple(source for source in sources if source in known)
             if there:
