@@ -191,6 +191,14 @@ def test_an_event_table_that_goes_on_makes_a_longer_scene(tmp_path: Path) -> Non
     assert read_schedule(path, _generator()).duration_s == 85.0
 
 
+def test_what_reaches_beyond_the_recording_is_cut_there(tmp_path: Path) -> None:
+    path = tmp_path / "over.csv"
+    path.write_text("class,start,end,ele,azi,dist\ncat,1,2,0,0,1\ndog,58.5,62.33,0,0,2\n")
+    schedule = read_schedule(path, _generator())
+    assert schedule.duration_s == 60.0
+    assert [event.offset_s for event in schedule.events] == [2.0, 60.0]
+
+
 def test_an_event_without_direction_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "nowhere.csv"
     path.write_text("label,onset_s,offset_s\ncat,1,2\n")
