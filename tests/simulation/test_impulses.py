@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from sonoscope.core.array import EM32, TETRAHEDRON, MicArray, on_sphere
 from sonoscope.core.direction import angles, sphere_grid
+from sonoscope.core.errors import SettingError
 from sonoscope.signal.ambisonics import array_encoder, rotate_foa
 from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa, Receiver, plane_wave_response
 from sonoscope.signal.sphere import array_response_near
@@ -334,6 +335,11 @@ def test_tables_say_how_long_their_impulses_are() -> None:
         table: ImpulseTable = impulse_table(receiver, RATE)
         assert 0 < table.lead < table.taps
         assert impulse_table(receiver, RATE) is table
+
+
+def test_an_encoder_for_another_rate_is_refused() -> None:
+    with pytest.raises(SettingError, match="24000 Hz, but 48000 Hz"):
+        impulse_table(EncodedFoa(EM32, RATE), 48_000)
 
 
 @pytest.mark.gpu

@@ -39,6 +39,7 @@ from torch.nn.functional import pad
 from sonoscope.core.air import SPEED_OF_SOUND_M_S
 from sonoscope.core.array import MicArray
 from sonoscope.core.direction import sphere_grid, unit_vector
+from sonoscope.core.errors import SettingError
 from sonoscope.signal.ambisonics import foa_gains
 from sonoscope.signal.receiver import (
     Capsules,
@@ -142,7 +143,13 @@ class Waves:
 
 @lru_cache(maxsize=16)
 def impulse_table(receiver: Receiver, rate_hz: int) -> ImpulseTable:
-    """Tabulate what a receiver hears of a wave."""
+    """Tabulate what a receiver hears of a wave.
+
+    Raises
+    ------
+    SettingError
+        If the filters of an encoder are made for another rate.
+    """
     match receiver:
         case IdealFoa():
             return _delay_table(receiver, rate_hz, 0)
@@ -151,7 +158,12 @@ def impulse_table(receiver: Receiver, rate_hz: int) -> ImpulseTable:
         case Capsules(array):
             reach = float(np.linalg.norm(array.positions, axis=1).max()) * rate_hz
             return _delay_table(receiver, rate_hz, int(np.ceil(reach / SPEED_OF_SOUND_M_S)))
-        case EncodedFoa(array):
+        case EncodedFoa(array, encoder_hz):
+            if encoder_hz != rate_hz:
+                raise SettingError(
+                    f"a table of encoded FOA must be of its encoder's {encoder_hz} Hz, "
+                    f"but {rate_hz} Hz was given"
+                )
             return _encoded_table(receiver, array, rate_hz)
 
 
