@@ -279,12 +279,16 @@ def _measured(
 ) -> Heard:
     """Hear a source where one was measured; its direct sound arrives when the source begins."""
     heard = room.heard_by(listener.receiver, listener.rate_hz)
-    if not emission.track.is_still:
-        heard.still_position(emission.track.at(emission.track.times_s))
-    spot = heard.spot(heard.nearest(emission.track.positions_m[0]))
+    spot = heard.spot(_position(heard, emission.track))
     response = torch.from_numpy(spot.response).to(listener.device)
     wet = convolve(dry.to(listener.device), response)
     return Heard(first - round(spot.arrival), wet)
+
+
+def _position(room: MeasuredRoom, source: Track) -> int:
+    """Find the measured position of a source, refusing one that moves."""
+    places = source.at(source.times_s)
+    return room.still_position(places, float(np.linalg.norm(places[0])))
 
 
 def _high_passed(sound: Float[Tensor, " sample"], rate_hz: int) -> Float[Tensor, " longer"]:
@@ -314,7 +318,7 @@ def _truth(
     if not isinstance(place.surroundings, MeasuredRoom):
         return heard_path(emission.track, place.array, onset_s, onset_s + length_s)
     room = place.surroundings.heard_by(listener.receiver, rate_hz)
-    spot = room.spot(room.nearest(emission.track.positions_m[0]))
+    spot = room.spot(_position(room, emission.track))
     azimuth, elevation = angles(spot.direction)
     here = Waypoint(onset_s, float(azimuth), float(elevation), spot.distance_m)
     return HeardPath(onset_s, onset_s + length_s, (here,))
