@@ -42,7 +42,7 @@ def parts(recipe: TrainRecipe, material: Material) -> Parts:
     """Make what the loop needs."""
     return Parts(
         network=Build(recipe),
-        train=_train_stream(recipe, material.train),
+        train=_train_stream(recipe, material),
         validation=validation_stream(recipe, material.validation),
         data_hash=data_hash(recipe, material),
         formats=recipe.network.formats,
@@ -60,10 +60,10 @@ class Build:
         return build(self.recipe.network, len(self.recipe.all_labels))
 
 
-def _train_stream(recipe: TrainRecipe, clips: Sequence[Clip]) -> SceneStream:
-    sounds = bank(recipe.data, clips, recipe.scene.rate_hz)
+def _train_stream(recipe: TrainRecipe, material: Material) -> SceneStream:
+    sounds = bank(recipe.data, material.train, recipe.scene.rate_hz)
     formats, extra = recipe.network.formats, recipe.extra_labels
-    supplies = Supplies(sounds, recipe.labels, extra)
+    supplies = Supplies(sounds, recipe.labels, extra, material.measured, material.beds)
     return SceneStream(
         recipe.scene, supplies, recipe.seed, formats, augmentation=recipe.augmentation
     )

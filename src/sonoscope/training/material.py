@@ -12,16 +12,21 @@ from pathlib import Path
 
 from sonoscope.core.errors import SettingError
 from sonoscope.datasets.choice import ClipChoice, find_clips
+from sonoscope.datasets.surroundings import measured_rooms, recorded_beds
+from sonoscope.simulation.beds import RecordedBed
+from sonoscope.simulation.measured import MeasuredRoom
 from sonoscope.simulation.sources import Clip, assert_disjoint
 from sonoscope.training.recipe import TrainRecipe, fingerprint, to_json
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Clips to train with, and clips that the training never hears."""
+    """Clips to train with, clips that the training never hears, and real surroundings."""
 
     train: tuple[Clip, ...]
     validation: tuple[Clip, ...]
+    measured: tuple[MeasuredRoom, ...] = ()
+    beds: tuple[RecordedBed, ...] = ()
 
 
 def gather(recipe: TrainRecipe, data: Path | None) -> Material:
@@ -36,9 +41,11 @@ def gather(recipe: TrainRecipe, data: Path | None) -> Material:
         If a data set is not where it should be.
     """
     asked, labels = recipe.data, recipe.all_labels
+    rooms = measured_rooms(recipe.places, data)
+    beds = recorded_beds(recipe.places, data, recipe.scene.rate_hz)
     train = find_clips(asked, data, labels, own="own/train")
     if not train:
-        return Material((), ())
+        return Material((), (), rooms, beds)
     held = held_out_groups(train, asked.held_out_share) if asked.held_out_share else set[str]()
     apart = ClipChoice(
         esc50_folds=asked.esc50_validation_folds,
@@ -52,6 +59,8 @@ def gather(recipe: TrainRecipe, data: Path | None) -> Material:
             *(clip for clip in train if clip.group in held),
             *find_clips(apart, data, labels, own="own/validation"),
         ),
+        rooms,
+        beds,
     )
     if not found.validation:
         raise SettingError(
@@ -78,8 +87,11 @@ def held_out_groups(clips: Iterable[Clip], share: float) -> set[str]:
 
 
 def data_hash(recipe: TrainRecipe, material: Material) -> str:
-    """Tell the data of one training from another's: the recipe and the names of all clips."""
-    return fingerprint(to_json(recipe), *_names(material.train), "|", *_names(material.validation))
+    """Tell the data of one training from another's: the recipe and the names of all it reads."""
+    clips = (*_names(material.train), "|", *_names(material.validation))
+    rooms = (f"{room.name}/{room.n_positions}" for room in material.measured)
+    beds = (f"bed of {bed.samples.shape}" for bed in material.beds)
+    return fingerprint(to_json(recipe), *clips, *rooms, *beds)
 
 
 def _names(clips: Sequence[Clip]) -> list[str]:

@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass as settings
 from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT
 from sonoscope.datasets.choice import ClipChoice
+from sonoscope.datasets.surroundings import PlaceChoice
 from sonoscope.models.build import MaskCrnnNetwork, NetworkSettings
 from sonoscope.simulation.augment import AugmentationSettings
 from sonoscope.simulation.scene_settings import SceneSettings
@@ -104,6 +105,8 @@ class TrainRecipe:
         Settings of the parts.
     augmentation
         How training scenes are turned and mirrored.
+    places
+        Measured rooms and recorded ambiences of the training scenes.
     steps, batch_size, window_s
         Steps of the optimiser, scenes in each, and seconds in each scene.
     learning_rate
@@ -132,6 +135,7 @@ class TrainRecipe:
     loss: LossSettings = LossSettings()
     validation: ValidationSettings = ValidationSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
+    places: PlaceChoice = PlaceChoice()
     steps: Annotated[int, Field(ge=1)] = 3_000
     batch_size: Annotated[int, Field(ge=1)] = 8
     window_s: Annotated[float, Field(gt=0)] = 5.0
