@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from sonoscope.core.errors import CheckpointError, SettingError
 from sonoscope.datasets.choice import bank
 from sonoscope.models.build import Network, build
@@ -30,7 +32,7 @@ def train(
     return fit(
         recipe,
         out,
-        parts(recipe, material),
+        parts(recipe, material, scene_device(machine or Machine())),
         resume=resume,
         init=init,
         machine=machine,
@@ -38,11 +40,17 @@ def train(
     )
 
 
-def parts(recipe: TrainRecipe, material: Material) -> Parts:
-    """Make what the loop needs."""
+def scene_device(machine: Machine) -> str:
+    """Tell where scenes are rendered: on the CUDA device itself where no process makes them."""
+    wants = machine.workers == 0 and machine.device in ("auto", "cuda")
+    return "cuda" if wants and torch.cuda.is_available() else "cpu"
+
+
+def parts(recipe: TrainRecipe, material: Material, device: str = "cpu") -> Parts:
+    """Make what the loop needs; training scenes are rendered on a device."""
     return Parts(
         network=Build(recipe),
-        train=_train_stream(recipe, material),
+        train=_train_stream(recipe, material, device),
         validation=validation_stream(recipe, material.validation),
         data_hash=data_hash(recipe, material),
         formats=recipe.network.formats,
@@ -60,12 +68,17 @@ class Build:
         return build(self.recipe.network, len(self.recipe.all_labels))
 
 
-def _train_stream(recipe: TrainRecipe, material: Material) -> SceneStream:
+def _train_stream(recipe: TrainRecipe, material: Material, device: str) -> SceneStream:
     sounds = bank(recipe.data, material.train, recipe.scene.rate_hz)
     formats, extra = recipe.network.formats, recipe.extra_labels
     supplies = Supplies(sounds, recipe.labels, extra, material.measured, material.beds)
     return SceneStream(
-        recipe.scene, supplies, recipe.seed, formats, augmentation=recipe.augmentation
+        recipe.scene,
+        supplies,
+        recipe.seed,
+        formats,
+        augmentation=recipe.augmentation,
+        device=device,
     )
 
 

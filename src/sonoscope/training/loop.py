@@ -44,7 +44,8 @@ class Machine:
     devices
         How many of them.
     workers
-        Processes on each device's behalf that make scenes ahead; 0 makes them in between.
+        Processes on each device's behalf that make scenes ahead; 0 makes them in between, on a
+        CUDA device with the device itself.
     threads
         Threads of the network on a CPU; torch's own choice where None.
     checkpoint_every
