@@ -282,7 +282,7 @@ def _encoded_table(receiver: EncodedFoa, array: MicArray, rate_hz: int) -> Impul
     higher, the less an encoder's patterns weigh.
     """
     reach = float(np.linalg.norm(array.positions, axis=1).max()) * rate_hz / SPEED_OF_SOUND_M_S
-    taps = 16 * int(np.ceil((30 + 4.5 * reach) / 16))
+    taps = 16 * int(np.ceil((24 + 8 * reach) / 16))
     lead = taps // 2 - int(reach)
     rings = min(_MOST_RINGS, int(np.ceil(np.pi * (12 + 4 * reach))))
     colour = _colour(receiver, rate_hz)
