@@ -31,12 +31,19 @@ THIRDS_HZ = 1_000 * 2 ** (np.arange(-10, 11) / 3)
 KINDS: tuple[AmbienceKind, ...] = ("diffuse", "lobes", "wind", "rotors", "bed")
 
 
-def table(work: Path, data: Path, *, seconds: int = 60, runs: int = 5) -> str:
-    """Measure banks at 24 and 48 kHz, a recorded bed, and the time of every kind."""
+def table(
+    work: Path,
+    data: Path,
+    *,
+    seconds: int = 60,
+    runs: int = 5,
+    rates_hz: tuple[int, ...] = (24_000, 48_000),
+) -> str:
+    """Measure banks, a recorded bed, and the time of every kind."""
     del work
     torch.set_num_threads(1)
     bed = recorded(data / "quadcopter" / "ambient" / "radio_0.wav", RATE)
-    tables = [_bank_table(rate) for rate in (24_000, 48_000)]
+    tables = [_bank_table(rate) for rate in rates_hz]
     return "\n\n".join([*tables, _bed_table(bed, seconds), _time_table(bed, seconds, runs)])
 
 

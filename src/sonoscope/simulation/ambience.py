@@ -29,9 +29,9 @@ from torch import Tensor
 from sonoscope.core.air import SPEED_OF_SOUND_M_S
 from sonoscope.core.array import MicArray
 from sonoscope.core.errors import SettingError
-from sonoscope.signal.ambisonics import _patterns_heard, foa_gains
+from sonoscope.signal.ambisonics import _patterns_heard, array_encoder, foa_gains
 from sonoscope.signal.octaves import octave_weights
-from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa, Receiver, encoding_matrix
+from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa, Receiver
 from sonoscope.signal.sphere import array_response, diffuse_covariance
 from sonoscope.simulation import mixing
 
@@ -42,8 +42,9 @@ BANK_S = 48
 OCTAVE_BANK_S = 8
 _BANK_RATE_HZ = 48_000
 _ENCODER_S = 0.06
+_SPHERE_S = 0.004
 _FOA_ROOT = np.diag([1.0, 3**-0.5, 3**-0.5, 3**-0.5])
-_HIGHEST_ORDER = 40
+_HIGHEST_ORDER = 30
 _BAND_BINS = 256  # 5 Hz of a diffuse bank, 32 Hz of an octave bank
 _BUNCH = 32
 _OWN_AT_MOST = 8
@@ -136,8 +137,8 @@ def directed_filters(
 ) -> Float[ndarray, "channel noise tap"]:
     """Give the same for a directed field; the integrals are sums over a quadrature.
 
-    Where kR is above some 35 (tetrahedron of 4.2 cm: 45 kHz) the quadrature no longer resolves the
-    array: power stays right, coherence between far capsules is then that of some thousand waves.
+    Where kR is above 22 (tetrahedron of 4.2 cm: 28 kHz) the quadrature no longer resolves the
+    array: power stays right, coherence between far capsules is then that of 1922 waves.
     """
     directions, weights = _sky(noise, _order_of(receiver, rate_hz))
     gains = foa_gains(directions)
@@ -233,12 +234,6 @@ def noise_bank(array: MicArray | None, rate_hz: int) -> Float[Tensor, "channel s
     return diffuse_bank(IdealFoa() if array is None else Capsules(array), rate_hz)
 
 
-def quick_size(length: int) -> int:
-    """Give the next size whose Fourier transform is quick: 2^n, or 5/8 or 3/4 of one."""
-    power = 1 << (length - 1).bit_length()
-    return next(size for size in (power * 5 // 8, power * 3 // 4, power) if size >= length)
-
-
 def cut(
     bank: Float[Tensor, "channel sample"], length: int, generator: np.random.Generator
 ) -> Float[Tensor, "channel {length}"]:
@@ -327,6 +322,13 @@ def directed_noise(
     return heard
 
 
+def encoder_spectrum(
+    array: MicArray, rate_hz: int, n_taps: int
+) -> Complex[ndarray, "frequency acn=4 capsule"]:
+    """Give what an array's encoder does on the `design_grid` of some taps, its delay taken back."""
+    return mixing.spectrum_of(_encoder(array, rate_hz), n_taps)
+
+
 def own_noises(receiver: Capsules | EncodedFoa) -> tuple[int, int]:
     """Give the first key and the number of the noises that only a receiver hears.
 
@@ -340,7 +342,12 @@ def own_noises(receiver: Capsules | EncodedFoa) -> tuple[int, int]:
 
 def _sphere_taps(array: MicArray, rate_hz: int) -> int:
     """Give how long what the array does to a wave rings: some passages of it."""
-    return mixing.taps_for(0.01 + 12 * array.radius_m / SPEED_OF_SOUND_M_S, rate_hz)
+    return mixing.taps_for(_SPHERE_S + 12 * array.radius_m / SPEED_OF_SOUND_M_S, rate_hz)
+
+
+@lru_cache(maxsize=8)
+def _encoder(array: MicArray, rate_hz: int) -> Float[ndarray, "acn=4 capsule tap"]:
+    return array_encoder(array, rate_hz).filters
 
 
 def _joint(
@@ -376,9 +383,8 @@ def _heard_filters(
     if isinstance(receiver, Capsules):
         return at_capsules
     n_taps = mixing.taps_for(_ENCODER_S, rate_hz) + at_capsules.shape[-1]
-    frequency_hz = mixing.design_grid(n_taps, rate_hz)
     fine = mixing.spectrum_of(at_capsules, n_taps)
-    heard = encoding_matrix(receiver.array, receiver.rate_hz, frequency_hz) @ fine
+    heard = encoder_spectrum(receiver.array, rate_hz, n_taps) @ fine
     if receiver.array.n_capsules > _OWN_AT_MOST:
         own = heard[:, :, FIELD_NOISES:]
         root = _root(own @ own.conj().swapaxes(1, 2))

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sonoscope.core.errors import SettingError
-from sonoscope.signal.receiver import Capsules, Receiver
+from sonoscope.signal.receiver import Capsules, EncodedFoa, Receiver
 from sonoscope.simulation.ambience import (
     DiffuseNoise,
     DirectedNoise,
@@ -67,6 +67,12 @@ def ambience(
 
     The same settings and generator give the same sound; on another device, to within rounding.
     """
+    for receiver in receivers:
+        if isinstance(receiver, EncodedFoa) and receiver.rate_hz != rate_hz:
+            raise SettingError(
+                f"an encoder must be made for the scene's rate, {rate_hz} Hz, but one for "
+                f"{receiver.rate_hz} Hz was given"
+            )
     match settings:
         case DiffuseNoise():
             heard = diffuse_noise(settings, receivers, rate_hz, length, generator, device)

@@ -31,10 +31,10 @@ from torch import Tensor
 from sonoscope.core.air import SPEED_OF_SOUND_M_S
 from sonoscope.core.direction import unit_vector
 from sonoscope.core.errors import SettingError
-from sonoscope.signal.receiver import EncodedFoa, IdealFoa, Receiver, encoding_matrix
+from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa, Receiver
 from sonoscope.signal.sphere import array_response_near
 from sonoscope.simulation import mixing
-from sonoscope.simulation.ambience import white_bank_on
+from sonoscope.simulation.ambience import encoder_spectrum, white_bank_on
 
 _KNOTS_A_SECOND = 20
 _TURN_STEPS = 1 << 16
@@ -165,15 +165,23 @@ def rotor_filters(
     """Give the filters from the rotors, as at 1 m, to a receiver's channels; no delays."""
     n_taps = mixing.taps_for(_ring_s(receiver), rate_hz)
     frequency_hz = mixing.design_grid(n_taps, rate_hz)
-    heard = [
-        point_response(receiver, np.array(rotor.position_m), frequency_hz) / rotor.distance_m
-        for rotor in bed.rotors
-    ]
-    return mixing.filters_of(np.stack(heard, axis=2), n_taps)
+    before = Capsules(receiver.array) if isinstance(receiver, EncodedFoa) else receiver
+    heard = np.stack(
+        [
+            point_response(before, np.array(rotor.position_m), frequency_hz) / rotor.distance_m
+            for rotor in bed.rotors
+        ],
+        axis=2,
+    )
+    if isinstance(receiver, EncodedFoa):
+        heard = encoder_spectrum(receiver.array, rate_hz, n_taps) @ heard
+    return mixing.filters_of(heard, n_taps)
 
 
 def point_response(
-    receiver: Receiver, position_m: Float[ndarray, "3"], frequency_hz: Float[ndarray, " frequency"]
+    receiver: IdealFoa | Capsules,
+    position_m: Float[ndarray, "3"],
+    frequency_hz: Float[ndarray, " frequency"],
 ) -> Complex[ndarray, "frequency channel"]:
     """Give what a receiver hears of a point source, relative to the free field at the origin.
 
@@ -188,11 +196,7 @@ def point_response(
         curved = 1 - 1j * k / ((k**2 + lowest**2) * distance_m)
         ones = np.ones_like(curved)
         return np.stack([ones, *(curved * part for part in towards[[1, 2, 0]])], axis=1)
-    heard = array_response_near(receiver.array, towards, distance_m, frequency_hz)
-    if isinstance(receiver, EncodedFoa):
-        encoder = encoding_matrix(receiver.array, receiver.rate_hz, frequency_hz)
-        return np.asarray((encoder @ heard[:, :, None])[:, :, 0])
-    return heard
+    return array_response_near(receiver.array, towards, distance_m, frequency_hz)
 
 
 def _ring_s(receiver: Receiver) -> float:

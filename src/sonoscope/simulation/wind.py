@@ -26,8 +26,9 @@ from torch import Tensor
 
 from sonoscope.core.array import TETRAHEDRON, MicArray
 from sonoscope.core.errors import SettingError
-from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa, Receiver, encoding_matrix
+from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa, Receiver
 from sonoscope.simulation import mixing
+from sonoscope.simulation.ambience import encoder_spectrum
 
 REFERENCE_M_S = 5.0
 """Wind whose pressure has unit density at 1 kHz."""
@@ -186,12 +187,11 @@ def _hearing(
     receiver: Receiver, rate_hz: int, n_taps: int
 ) -> Complex[ndarray, "frequency channel capsule"]:
     """Give what a receiver makes of the pressure on its capsules."""
-    frequency_hz = mixing.design_grid(n_taps, rate_hz)
     match receiver:
         case IdealFoa():
-            return encoding_matrix(TETRAHEDRON, rate_hz, frequency_hz)
-        case EncodedFoa(array, made_for_hz):
-            return encoding_matrix(array, made_for_hz, frequency_hz)
+            return encoder_spectrum(TETRAHEDRON, rate_hz, n_taps)
+        case EncodedFoa(array):
+            return encoder_spectrum(array, rate_hz, n_taps)
         case Capsules(array):
             same = np.eye(array.n_capsules, dtype=np.complex128)
-            return np.broadcast_to(same, (len(frequency_hz), *same.shape))
+            return np.broadcast_to(same, (n_taps + 1, *same.shape))
