@@ -5,7 +5,8 @@ in it as scenes draw them, 0.5 m off the walls or 0.15 of a side, and as far apa
 asks, 2 sqrt(V / (c T60)), where the room allows), high-passed at 60 Hz and filtered by octave
 without phase, by Schroeder's backward integration from -5 to -35 dB. One response alone scatters by
 about 0.55 / sqrt(B T60), 11 % in the 250 Hz octave at 0.15 s; as many are averaged as bring that to
-`spread` there.
+`spread` there. Rooms that are then more than 4 % or 1 dB off are measured through six times as many
+places, and that stands.
 """
 
 import time
@@ -39,13 +40,14 @@ from sonoscope.simulation.room import (
 RATE = 24_000
 _OFF_WALL_M = 0.5
 _DECAY = 6 * np.log(10)
+_DOUBTFUL = 0.04
 
 
 def table(work: Path, data: Path, *, rooms: int = 200, spread: float = 0.01) -> str:
     """Measure decays and levels of random rooms, and the time of each part of one response."""
     del work, data
     torch.set_num_threads(1)
-    measured = [_measured(number, spread) for number in range(rooms)]
+    measured = [_settled(number, spread) for number in range(rooms)]
     return "\n\n".join([_decay_table(measured), _level_table(measured), _time_table()])
 
 
@@ -124,6 +126,14 @@ def t30_s(energy: Float[ndarray, "band sample"]) -> Float[ndarray, " band"]:
     return np.array(found)
 
 
+def _settled(number: int, spread: float) -> Measured:
+    """Measure, and once more through six times as many places where chance may have decided."""
+    first = _measured(number, spread)
+    if np.abs(first.t30 - 1).max() < _DOUBTFUL and np.abs(first.barron_db).max() < 1:
+        return first
+    return _measured(number, 0.4 * spread)
+
+
 def _measured(number: int, spread: float) -> Measured:
     room = drawn_room(number)
     assert isinstance(room.t60_s, float)
@@ -200,12 +210,15 @@ def _decay_table(measured: list[Measured]) -> str:
 
 
 def _level_table(measured: list[Measured]) -> str:
+    classical = np.array([one.classical_db for one in measured])
+    barron = np.array([one.barron_db for one in measured])
     rows = []
-    for name, values in (
-        ("(d_c / d)²", np.array([one.classical_db for one in measured])),
-        ("Barron: the same, reverberant sound from d / c on", [one.barron_db for one in measured]),
+    for name, error in (
+        ("(d_c / d)², all octaves", classical),
+        ("Barron's (from d / c on), 250 Hz", barron[:, :1]),
+        ("Barron's, 500 Hz", barron[:, 1:2]),
+        ("Barron's, 1 to 8 kHz", barron[:, 2:]),
     ):
-        error = np.array(values)
         rows.append(
             [
                 name,

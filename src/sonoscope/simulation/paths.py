@@ -31,7 +31,10 @@ NEAREST_M = 0.05
 """Nearer than this is heard as from here: 1/distance has no end."""
 
 RING_S = 0.012
-"""How long a zero-phase filter of octave shape rings to either side: above -80 dB of its peak."""
+"""How long zero-phase filters of octave shape ring to either side.
+
+A fall of 10 dB from 125 to 250 Hz, the worst case, has then rung down to -74 dB of its peak.
+"""
 
 _FRESNEL_HZ = 1_000.0
 _FADED = 0.8  # up to this part of Nyquist impulses are exact
