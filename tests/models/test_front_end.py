@@ -10,7 +10,8 @@ from sonoscope.core.audio import ChannelFormat
 from sonoscope.core.direction import angle_between, sphere_grid
 from sonoscope.core.errors import SettingError
 from sonoscope.models.front_end import BandIntensity, FrontEndSettings
-from sonoscope.simulation.impulses import Waves, foa_table, response_of_waves, sphere_table
+from sonoscope.signal.receiver import Capsules, IdealFoa
+from sonoscope.simulation.impulses import Waves, impulse_table, response_of_waves
 
 SETTINGS = FrontEndSettings()
 FOUR: tuple[ChannelFormat, ...] = ("foa", "tetra")
@@ -18,7 +19,8 @@ FOUR: tuple[ChannelFormat, ...] = ("foa", "tetra")
 
 def wave_from(direction: Tensor, channel_format: ChannelFormat, sound: Tensor) -> Tensor:
     """A plane wave, as the format hears it."""
-    table = foa_table(16_000) if channel_format == "foa" else sphere_table(TETRAHEDRON, 16_000)
+    receiver = IdealFoa() if channel_format == "foa" else Capsules(TETRAHEDRON)
+    table = impulse_table(receiver, 16_000)
     one = torch.ones(1)
     wave = Waves(direction[None], 20 * one.double(), one[:, None], one / 0)
     response = response_of_waves(table, wave, 80)[0]

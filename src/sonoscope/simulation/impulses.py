@@ -167,16 +167,6 @@ def impulse_table(receiver: Receiver, rate_hz: int) -> ImpulseTable:
             return _encoded_table(receiver, array, rate_hz)
 
 
-def sphere_table(array: MicArray, rate_hz: int) -> ImpulseTable:
-    """Tabulate the capsules of an array."""
-    return impulse_table(Capsules(array), rate_hz)
-
-
-def foa_table(rate_hz: int) -> ImpulseTable:
-    """Tabulate ideal FOA."""
-    return impulse_table(IdealFoa(), rate_hz)
-
-
 def _delay_table(receiver: Receiver, rate_hz: int, reach: int) -> ImpulseTable:
     """Tabulate a pure delay; capsules up to `reach` samples from the origin shift it."""
     response = np.ones((2 * _DELAY_TAPS, 1), np.complex128)
