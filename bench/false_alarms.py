@@ -8,7 +8,8 @@ from bench.tables import markdown
 from sonoscope.core import audio
 from sonoscope.core.array import TETRAHEDRON
 from sonoscope.pipeline import analyze
-from sonoscope.simulation.ambience import coloured, cut, noise_bank
+from sonoscope.signal.receiver import Capsules, IdealFoa
+from sonoscope.simulation.ambience import coloured, cut, diffuse_bank
 
 RATE = 24_000
 
@@ -18,7 +19,7 @@ def sounds(
 ) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
     """Make silence, noise and ambience."""
     rng = np.random.default_rng(11)
-    bank = noise_bank(TETRAHEDRON if heard_as == "tetra" else None, RATE)
+    bank = diffuse_bank(Capsules(TETRAHEDRON) if heard_as == "tetra" else IdealFoa(), RATE)
     pieces = [
         0.003 * coloured(cut(bank, 30 * RATE, rng), RATE, rng).numpy() for _ in range(seconds // 30)
     ]

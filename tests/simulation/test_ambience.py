@@ -32,7 +32,6 @@ from sonoscope.simulation.ambience import (
     directed_noise,
     drawn_colour,
     drawn_directed,
-    noise_bank,
     octave_bank,
     power_towards,
 )
@@ -222,7 +221,7 @@ def test_a_piece_longer_than_the_bank_goes_on_from_its_start() -> None:
 
 
 def test_a_bank_has_no_seam() -> None:
-    bank = noise_bank(TETRAHEDRON, RATE)
+    bank = diffuse_bank(Capsules(TETRAHEDRON), RATE)
     spectrum = torch.fft.rfft(bank[0].roll(1_000)[:2_000])
     assert float(spectrum.abs().max() / spectrum.abs().mean()) < 4
     around = coherence(thirds(bank.roll(RATE, 1)[:, : 2 * RATE].numpy(), RATE, THIRDS_HZ[10:11]))

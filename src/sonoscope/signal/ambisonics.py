@@ -232,7 +232,7 @@ def array_encoder(
     frequency_hz = np.fft.rfftfreq(2 * n_taps, 1 / rate_hz)
     step = max(1, _COVARIANCES_AT_ONCE // array.n_capsules**2)
     parts = [
-        _ridge_fit(_patterns_heard(array, few), diffuse_covariance(array, few), noise_gain_db)
+        _ridge_fit(patterns_heard(array, few), diffuse_covariance(array, few), noise_gain_db)
         for few in np.split(frequency_hz, range(step, len(frequency_hz), step))
     ]
     return Encoder(_impulse_responses(np.concatenate(parts), n_taps), rate_hz)
@@ -273,7 +273,7 @@ def measured_encoder(
     return Encoder(_impulse_responses(matrix, response.shape[0] - 1), rate_hz)
 
 
-def _patterns_heard(
+def patterns_heard(
     array: MicArray, frequency_hz: Float[ndarray, " frequency"]
 ) -> Complex[ndarray, "frequency 4 capsule"]:
     """Give Y Hᴴ, averaged over the whole sphere.

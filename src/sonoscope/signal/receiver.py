@@ -81,12 +81,13 @@ def encoding_matrix(
     array: MicArray, rate_hz: int, frequency_hz: Float[ndarray, " frequency"]
 ) -> Complex[ndarray, "frequency acn=4 capsule"]:
     """Give what an array's encoding filters do at some frequencies, their delay taken back."""
-    encoder = _encoder(array, rate_hz)
+    encoder = encoder_of(array, rate_hz)
     taps = np.arange(encoder.filters.shape[2]) - encoder.delay
     turn = np.exp(-2j * np.pi * frequency_hz[:, None] / rate_hz * taps)
     return np.asarray(np.moveaxis(encoder.filters @ turn.T, 2, 0))
 
 
 @lru_cache(maxsize=8)
-def _encoder(array: MicArray, rate_hz: int) -> Encoder:
+def encoder_of(array: MicArray, rate_hz: int) -> Encoder:
+    """Give the encoder of an array, designed once a process."""
     return array_encoder(array, rate_hz)

@@ -29,9 +29,9 @@ from torch import Tensor
 from sonoscope.core.air import SPEED_OF_SOUND_M_S
 from sonoscope.core.array import MicArray
 from sonoscope.core.errors import SettingError
-from sonoscope.signal.ambisonics import _patterns_heard, array_encoder, foa_gains
+from sonoscope.signal.ambisonics import foa_gains, patterns_heard
 from sonoscope.signal.octaves import octave_weights
-from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa, Receiver
+from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa, Receiver, encoder_of
 from sonoscope.signal.sphere import array_response, diffuse_covariance
 from sonoscope.simulation import mixing
 
@@ -127,7 +127,7 @@ def field_filters(receiver: Receiver, rate_hz: int) -> Float[ndarray, "channel n
         return np.asarray(_FOA_ROOT[:, :, None], np.float32)
     array = receiver.array
     frequency_hz = mixing.design_grid(_sphere_taps(array, rate_hz), rate_hz)
-    cross = np.conj(_patterns_heard(array, frequency_hz)).swapaxes(1, 2)
+    cross = np.conj(patterns_heard(array, frequency_hz)).swapaxes(1, 2)
     spectrum = _joint(diffuse_covariance(array, frequency_hz), cross, _FOA_ROOT)
     return _heard_filters(receiver, rate_hz, spectrum)
 
@@ -229,11 +229,6 @@ def white_bank_on(
     return white_bank(receiver, rate_hz).to(device)
 
 
-def noise_bank(array: MicArray | None, rate_hz: int) -> Float[Tensor, "channel sample"]:
-    """Give `diffuse_bank` of an array's capsules, or of ideal FOA where there is none."""
-    return diffuse_bank(IdealFoa() if array is None else Capsules(array), rate_hz)
-
-
 def cut(
     bank: Float[Tensor, "channel sample"], length: int, generator: np.random.Generator
 ) -> Float[Tensor, "channel {length}"]:
@@ -326,7 +321,7 @@ def encoder_spectrum(
     array: MicArray, rate_hz: int, n_taps: int
 ) -> Complex[ndarray, "frequency acn=4 capsule"]:
     """Give what an array's encoder does on the `design_grid` of some taps, its delay taken back."""
-    return mixing.spectrum_of(_encoder(array, rate_hz), n_taps)
+    return mixing.spectrum_of(encoder_of(array, rate_hz).filters, n_taps)
 
 
 def own_noises(receiver: Capsules | EncodedFoa) -> tuple[int, int]:
@@ -343,11 +338,6 @@ def own_noises(receiver: Capsules | EncodedFoa) -> tuple[int, int]:
 def _sphere_taps(array: MicArray, rate_hz: int) -> int:
     """Give how long what the array does to a wave rings: some passages of it."""
     return mixing.taps_for(_SPHERE_S + 12 * array.radius_m / SPEED_OF_SOUND_M_S, rate_hz)
-
-
-@lru_cache(maxsize=8)
-def _encoder(array: MicArray, rate_hz: int) -> Float[ndarray, "acn=4 capsule tap"]:
-    return array_encoder(array, rate_hz).filters
 
 
 def _joint(
