@@ -46,12 +46,13 @@ from sonoscope.datasets.layout import (
     table_folder,
 )
 from sonoscope.datasets.processes import each_done
-from sonoscope.datasets.scene_truth import SNR_DEFINITIONS, truth_record
+from sonoscope.datasets.scene_truth import SNR_DEFINITIONS, as_text, truth_record
+from sonoscope.simulation.render import render
 from sonoscope.simulation.replay import Schedule, read_schedule, write_table
 from sonoscope.simulation.scene_settings import SceneSettings
 from sonoscope.simulation.schedule import Supplies
 from sonoscope.simulation.sources import MappedBank
-from sonoscope.simulation.stream import SceneStream
+from sonoscope.simulation.stream import SceneStream, listener_for
 
 if sys.platform != "win32":
     import fcntl
@@ -253,8 +254,9 @@ class SceneMaker:
     def write(self, out: Path, number: int) -> None:
         """Write a scene, the truth's JSON last."""
         recipe, duration_s = self.recipe, self.duration_s(number)
-        script = self.stream.script(number, duration_s)
-        scenes = self.stream.scenes(number, duration_s)
+        script, rate_hz = self.stream.script(number, duration_s), recipe.scene.rate_hz
+        listeners = [listener_for(x, rate_hz, script.foa_encoder) for x in recipe.formats]
+        scenes = render(script, listeners)
         name = self._name(number, script.overlap)
         hashes = {}
         for channel_format, scene in zip(recipe.formats, scenes, strict=True):
@@ -277,8 +279,7 @@ class SceneMaker:
             **truth_record(script, scenes[0], recipe.labels, self._credit),
             "sha256": hashes,
         }
-        text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
-        write_text(_within(out, truth, "json"), text)
+        write_text(_within(out, truth, "json"), as_text(record))
 
     def _name(self, number: int, overlap: int) -> PurePosixPath:
         if self._order.tables is None:

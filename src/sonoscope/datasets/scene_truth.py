@@ -7,6 +7,7 @@ heard under the label and who made it. The file can be read as any table of even
 (`core.event_table`), which then holds `events` alone.
 """
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, assert_never
@@ -52,8 +53,11 @@ def truth_record(
     credit
         Gives an emission's attribution with its licence.
     """
-    heard = [(event, _emission_of(event, script)) for event in scene.events]
-    told = [_event_record(event, emission, credit) for event, emission in heard]
+    sources = _emissions_of(scene, script)
+    told = [
+        _event_record(event, emission, credit)
+        for event, emission in zip(scene.events, sources, strict=True)
+    ]
     wanted = [event.label in labels for event in scene.events]
     rate_hz = scene.recording.rate_hz
     return {
@@ -71,16 +75,23 @@ def truth_record(
     }
 
 
-def _emission_of(event: Event, script: Script) -> Emission:
-    """Find whose sound an event is: the one of its label that arrives nearest to its onset."""
-    same = [emission for emission in script.emissions if emission.label == event.label]
-    return min(same, key=lambda emission: abs(_arrival_s(emission, script) - event.onset_s))
+def _emissions_of(scene: Scene, script: Script) -> list[Emission]:
+    """Find whose sound each event is: of its label, and heard at its time; each sound once."""
+    left, found = list(script.emissions), []
+    for event in scene.events:
+        same = [emission for emission in left if emission.label == event.label]
+        nearest = min(same, key=lambda one: _apart_s(one, event, script, scene.recording.rate_hz))
+        found.append(nearest)
+        left.remove(nearest)
+    return found
 
 
-def _arrival_s(emission: Emission, script: Script) -> float:
+def _apart_s(emission: Emission, event: Event, script: Script, rate_hz: int) -> float:
     begun = np.array([emission.onset_s])
-    away = np.linalg.norm(emission.track.at(begun) - script.place.array.at(begun))
-    return max(0.0, emission.onset_s + float(away) / SPEED_OF_SOUND_M_S)
+    away_m = np.linalg.norm(emission.track.at(begun) - script.place.array.at(begun))
+    onset_s = emission.onset_s + float(away_m) / SPEED_OF_SOUND_M_S
+    offset_s = min(onset_s + len(emission.sound) / rate_hz, script.duration_s)
+    return abs(max(0.0, onset_s) - event.onset_s) + abs(offset_s - event.offset_s)
 
 
 def _event_record(event: Event, emission: Emission, credit: Callable[[str], str]) -> dict[str, Any]:
@@ -163,6 +174,18 @@ def _track_record(track: Track) -> list[list[float]]:
         [*(_rounded(float(x), 4) for x in (time, *place)), _rounded(float(np.rad2deg(turned)), 3)]
         for time, place, turned in zip(track.times_s, track.positions_m, yaw, strict=True)
     ]
+
+
+def as_text(record: Mapping[str, Any]) -> str:
+    """Write a record as JSON with a line for each of its entries, and for each event."""
+    lines = [f" {json.dumps(key)}: {_entry(value)}" for key, value in record.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _entry(value: object) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n  " + ",\n  ".join(_entry(one) for one in value) + "\n ]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _rounded(value: float, digits: int) -> float:
