@@ -292,9 +292,12 @@ def silence_before(
     heard: Float[Tensor, "channel sample"], arrival: float, lead: int
 ) -> Float[Tensor, "channel sample"]:
     """Fade in over the lead of the direct wave's own impulse: nothing is heard before it."""
-    time = torch.arange(heard.shape[-1], device=heard.device)
-    risen = (2 * (time - (int(arrival) - lead)) / lead).clamp(0, 1)
-    return heard * (0.5 - 0.5 * torch.cos(torch.pi * risen))
+    first = int(arrival) - lead
+    until = max(first + lead // 2 + 1, 0)
+    time = torch.arange(until, device=heard.device)[: heard.shape[-1]]
+    risen = (2 * (time - first) / lead).clamp(0, 1)
+    rise = 0.5 - 0.5 * torch.cos(torch.pi * risen)
+    return torch.cat([heard[:, :until] * rise, heard[:, until:]], dim=1)
 
 
 def paths_response(
