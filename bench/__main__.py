@@ -4,11 +4,33 @@ import argparse
 import os
 from pathlib import Path
 
-from bench import false_alarms, held_out, measured_sphere, simulation, speed
+from bench import (
+    ambience,
+    false_alarms,
+    format_check,
+    held_out,
+    measured_rooms,
+    measured_sphere,
+    motion,
+    replay,
+    room_response,
+    rooms,
+    scene_truth,
+    simulation,
+    speed,
+)
 
 BENCHES = {
     "speed": speed,
     "simulation": simulation,
+    "room_response": room_response,
+    "rooms": rooms,
+    "motion": motion,
+    "ambience": ambience,
+    "scene_truth": scene_truth,
+    "replay": replay,
+    "measured_rooms": measured_rooms,
+    "format_check": format_check,
     "false_alarms": false_alarms,
     "measured_sphere": measured_sphere,
     "held_out": held_out,

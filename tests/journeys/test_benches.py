@@ -3,13 +3,33 @@
 from pathlib import Path
 
 import pytest
-from bench import false_alarms, held_out, simulation
+from bench import false_alarms, held_out, room_response, rooms, scene_truth, simulation
 
 
 @pytest.mark.slow
-def test_simulation_prints_both_formats(tmp_path: Path) -> None:
-    table = simulation.table(tmp_path, tmp_path, scenes=1)
-    assert table.count("\n") == 3
+def test_simulation_prints_both_ways(tmp_path: Path) -> None:
+    table = simulation.table(tmp_path, tmp_path, scenes=1, duration_s=6.0)
+    assert table.count("\n") == 4
+
+
+@pytest.mark.slow
+def test_sound_is_where_its_label_says(tmp_path: Path) -> None:
+    rows = scene_truth.table(tmp_path, tmp_path, scenes=1).splitlines()[2:]
+    assert len(rows) == 4
+    assert all("| 100.0 % |" in row for row in rows)
+
+
+@pytest.mark.slow
+def test_rooms_print_decays_levels_and_times(tmp_path: Path) -> None:
+    assert rooms.table(tmp_path, tmp_path, rooms=1, spread=0.1).count("|") > 20
+
+
+@pytest.mark.slow
+def test_responses_stand_beside_those_of_another_library(tmp_path: Path) -> None:
+    table = room_response.table(
+        tmp_path, tmp_path, until_s=(0.03,), orders=(3,), rates=(24_000,), waves=20, runs=1
+    )
+    assert "pyroomacoustics" in table
 
 
 @pytest.mark.slow
