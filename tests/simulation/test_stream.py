@@ -9,7 +9,7 @@ import torch
 from sonoscope.core.direction import angle_between
 from sonoscope.core.errors import SettingError
 from sonoscope.simulation.augment import AugmentationSettings
-from sonoscope.simulation.scene_settings import SceneSettings
+from sonoscope.simulation.scene_settings import MotionSettings, SceneSettings
 from sonoscope.simulation.schedule import Supplies
 from sonoscope.simulation.sources import ModelledBank
 from sonoscope.simulation.stream import SceneStream
@@ -119,3 +119,15 @@ def test_mono_scenes_have_no_direction() -> None:
 def test_labels_without_sounds_are_refused() -> None:
     with pytest.raises(SettingError, match="elephant"):
         SceneStream(SceneSettings(), Supplies(ModelledBank(RATE), ("elephant",)), 0)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator")
+def test_an_accelerator_renders_the_same_within_eighty_decibels() -> None:
+    settings = SceneSettings(mono_share=0.0, empty_share=0.0, motion=MotionSettings(share=0.5))
+    supplies = Supplies(ModelledBank(RATE), LABELS)
+    here = SceneStream(settings, supplies, 3).batch(0, 8, 4.0)
+    there = SceneStream(settings, supplies, 3, device="cuda").batch(0, 8, 4.0)
+    assert there.sound.is_cuda
+    for one, other in zip(here.sound, there.sound.cpu(), strict=True):
+        assert (one - other).square().mean() < 1e-8 * one.square().mean()
