@@ -35,6 +35,7 @@ def alone() -> list[Batch]:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")  # on few cores
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_any_number_of_workers_makes_identical_samples(alone: list[Batch], workers: int) -> None:
     with one_thread_each():
