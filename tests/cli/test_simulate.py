@@ -91,7 +91,10 @@ def test_a_recipe_that_cannot_be_is_one_line(
             "--preset must be one of tau2019, tau-nigens2020, tau-nigens2021, starss22, "
             "drone-inspection, but tau2018 was given",
         ),
-        (["--preset", "tau2019", "--count", "0"], "'--count': Input should be greater than or equal to 1"),
+        (
+            ["--preset", "tau2019", "--count", "0"],
+            "'--count': Input should be greater than or equal to 1",
+        ),
         (["--preset", "tau2019", "--file-type", "mp3"], "'mp3' is not one of 'wav', 'flac'"),
         (["--preset", "tau2019", "--only", "a"], "--only must come with --from"),
         (["--from", "manifest.json", "--seed", "3"], "--seed must not come with --from"),
