@@ -26,8 +26,8 @@ _OPEN_FOA = (
 )
 _OPEN_CAPSULES = "which capsule is which: every exchange of four such capsules is a scene too"
 _REMEDY = (
-    "record a sound from a known direction, off the axes and the diagonals, such as azimuth 60 and "
-    "elevation 25, and give it by --source AZ,EL"
+    "record a sound from a known direction, off the axes and the diagonals, such as azimuth 55 and "
+    "elevation 15, and give it by --source AZ,EL"
 )
 
 
@@ -71,7 +71,7 @@ def _direction(told: str) -> Any:
         azimuth, elevation = math.nan, math.nan
     if not (abs(azimuth) <= 360 and abs(elevation) <= 90):
         raise SettingError(
-            f"--source must be azimuth and elevation in degrees, such as 60,25, "
+            f"--source must be azimuth and elevation in degrees, such as 55,15, "
             f"but {told!r} was given"
         )
     return unit_vector(math.radians(azimuth), math.radians(elevation))
@@ -137,6 +137,9 @@ def lines(found: "FormatCheck") -> list[str]:
         ),
         *_figures(verdict),
     ]
+    if verdict.kind == "foa" and verdict.channels:
+        lonely = f"{_numbered(verdict.channels)} has next to nothing to do with the others"
+        rows.append(("beware", lonely))
     rivals = {
         kind: share
         for kind, share in verdict.kinds.items()

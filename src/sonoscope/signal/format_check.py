@@ -52,7 +52,7 @@ _WINDOW, _HOP = 256, 128  # 32 ms
 _FRAMES, _BINS = 6, 6  # in one piece: 112 ms, 188 Hz
 _FIRST_BIN, _BANDS = 8, 15  # 250 Hz to 3.06 kHz
 _QUIET = 10**-4.5  # pieces so much weaker than their band's strongest say nothing
-_LOADING = 1e-3  # of capsule noise, so that one clean wave leaves no matrix singular
+_FLOOR = 0.03  # of a piece's power: what looks like one wave is never taken for one more surely
 _KNEE = 0.1  # misfits below it are as good as none
 _DEAD_DB, _COPY = -40.0, 1e-4
 
@@ -143,7 +143,8 @@ class FormatVerdict:
     vertical, vertical_share
         Which channel is Z, and how sure that is.
     channels
-        Those meant: silent ones, copies, inverted capsules, or those without any tie to the others.
+        Those at fault: silent ones, copies, inverted capsules; of Ambisonics and what is unclear
+        those without any tie to the others.
     ratio_db, ratio_error_db
         Energy of all other channels over W (eq. 3): the median over bands, and its standard error.
     phase
@@ -295,7 +296,7 @@ def _model(candidate: Candidate, directions: Float[ndarray, "direction 3"]) -> _
     heard = _responses(candidate, directions)
     diffuse = heard.swapaxes(1, 2) @ heard.conj() / len(directions)
     diffuse = diffuse * (4 / np.trace(diffuse, axis1=1, axis2=2).real[:, None, None])
-    diffuse = diffuse + _LOADING * np.eye(4)
+    diffuse = diffuse + 1e-2 * np.eye(4)
     inverse = np.linalg.inv(diffuse)
     seen = heard @ inverse.swapaxes(1, 2)
     norm = (heard.conj() * seen).sum(axis=2, keepdims=True).real
@@ -319,18 +320,19 @@ def _misfits(
     d = 4 log((t - g y) / 4) - log(1 - y) + log det D - log det Ĉ, least at y = (4 g - t) / 3 g.
     """
     power = np.trace(pieces, axis1=2, axis2=3).real[..., None, None] / 4
-    unit = pieces / np.maximum(power, 1e-30) + _LOADING * np.eye(4)
-    log_det = np.linalg.slogdet(unit)[1]
+    unit = pieces / np.maximum(power, 1e-30)
+    loaded = unit + _FLOOR * np.eye(4)
+    log_det = np.linalg.slogdet(loaded)[1]
     flat = unit.reshape(*unit.shape[:2], 16)
     numbers = np.concatenate([flat.real, flat.imag], axis=2).astype(np.float32).swapaxes(0, 1)
     misfits = []
     for model in _models():
         total = np.einsum("bij,tbji->tb", model.inverse, unit).real
         towards = np.maximum((numbers @ model.pictures).max(axis=2).T, 1e-9)
-        share = np.clip((4 * towards - total) / (3 * towards), 0, 0.9975)
+        share = np.clip((4 * towards - total) / (3 * towards), 0, 1 - _FLOOR)
         rest = np.maximum(total - towards * share, 1e-9)
         misfits.append(4 * np.log(rest / 4) - np.log(1 - share) + model.log_det - log_det)
-    own = np.log(np.diagonal(unit, axis1=2, axis2=3).real).sum(axis=2)
+    own = np.log(np.diagonal(loaded, axis1=2, axis2=3).real).sum(axis=2)
     return np.stack(misfits), own - log_det
 
 
@@ -404,7 +406,7 @@ def _ties(
 def _followed(pieces: Complex[ndarray, "time band 4 4"]) -> Float[ndarray, "time band 4"]:
     """Give the multiple coherence of each channel with the three others."""
     power = np.trace(pieces, axis1=2, axis2=3).real[..., None, None] / 4
-    loaded = pieces + (_LOADING * power + 1e-30) * np.eye(4)
+    loaded = pieces + (1e-3 * power + 1e-30) * np.eye(4)
     own = np.diagonal(loaded, axis1=2, axis2=3).real
     return np.asarray(1 - 1 / (np.diagonal(np.linalg.inv(loaded), axis1=2, axis2=3).real * own))
 
@@ -468,7 +470,7 @@ def _judged(evidence: _Evidence) -> FormatVerdict:
     elif kind in best:
         channels = candidates[best[kind]].inverted
         channel_format = "tetra" if kind == "tetra" and not channels else None
-    elif kind == "unclear" and evidence.ties.max() >= _TIED:
+    if kind in ("foa", "unclear") and evidence.ties.max() >= 2 * _TIED:
         channels = tuple(np.flatnonzero(evidence.ties < _TIED).tolist())
     return FormatVerdict(
         kind=kind,
