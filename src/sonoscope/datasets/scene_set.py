@@ -47,6 +47,7 @@ from sonoscope.datasets.layout import (
 )
 from sonoscope.datasets.processes import each_done
 from sonoscope.datasets.scene_truth import SNR_DEFINITIONS, as_text, truth_record
+from sonoscope.datasets.surroundings import PlaceChoice, measured_rooms, named_files, recorded_beds
 from sonoscope.simulation.render import render
 from sonoscope.simulation.replay import Schedule, read_schedule, write_table
 from sonoscope.simulation.scene_settings import SceneSettings
@@ -63,7 +64,7 @@ CHANNELS = 4
 TRUTH_BYTES = 200_000  # of tables a scene, at most about
 
 _HALF_WRITTEN = re.compile(r"\..+\.[0-9a-f]{8}")
-_SAME = ("sonoscope", "recipe", "seed", "clips", "tables")
+_SAME = ("sonoscope", "recipe", "seed", "clips", "tables", "places")
 
 
 @dataclass(config=STRICT)
@@ -93,6 +94,8 @@ class SceneSetRecipe:
         sounds of its own name.
     data, scene
         Dry sounds, and the ranges scenes are drawn from.
+    places
+        Measured rooms that scenes take place in, and recordings for ambience.
     """
 
     name: str
@@ -106,6 +109,7 @@ class SceneSetRecipe:
     sounds: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     data: ClipChoice = ClipChoice()
     scene: SceneSettings = SceneSettings()
+    places: PlaceChoice = PlaceChoice()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "SceneSetRecipe":
@@ -203,7 +207,10 @@ class SceneMaker:
         self.count = None if self._plans is None else len(self._plans)
         # replayed scenes have a room each: one that holds the sources of their table
         scene = recipe.scene if self._plans is None else replace(recipe.scene, rooms=0)
-        supplies = Supplies(sounds, labels, extra)
+        rate_hz = recipe.scene.rate_hz
+        self._rooms = measured_rooms(recipe.places, order.data)
+        beds = recorded_beds(recipe.places, order.data, rate_hz)
+        supplies = Supplies(sounds, labels, extra, self._rooms, beds)
         self.stream = SceneStream(scene, supplies, order.seed, recipe.formats, plans=self._plans)
 
     def _read_plans(self, labels: Collection[str]) -> tuple[Schedule, ...] | None:
@@ -232,6 +239,8 @@ class SceneMaker:
             "snr_definition": SNR_DEFINITIONS[self.recipe.scene.snr_definition],
             "clips": {"count": len(self._clips), "sha256": prints},
             "tables": _tables_print(self._tables, self._order.tables),
+            "places": _contents_print(named_files(self.recipe.places, self._order.data)),
+            "measured_rooms": [room.credit for room in self._rooms],
             "left_out": list(self.left_out),
         }
 
@@ -428,7 +437,7 @@ def rewrite_scenes(
             )
     maker = SceneMaker(order)
     now = maker.told()
-    for key, what in (("clips", "--data"), ("tables", "--tables")):
+    for key, what in (("clips", "--data"), ("places", "--data"), ("tables", "--tables")):
         if now[key] != told.get(key):
             raise SettingError(f"{what} must hold what {manifest} was made from, but does not")
     if told.get("sonoscope") != __version__:
@@ -620,9 +629,12 @@ def _find_tables(folder: Path | None) -> tuple[Path, ...]:
 
 def _tables_print(tables: Sequence[Path], folder: Path | None) -> str | None:
     """Tell folders of tables apart, by their names and contents."""
-    if folder is None:
-        return None
-    rows = [f"{path.relative_to(folder).as_posix()}\t{_sha256(path)}" for path in tables]
+    return None if folder is None else _contents_print(tables, folder)
+
+
+def _contents_print(paths: Sequence[Path], folder: Path | None = None) -> str:
+    names = (path.relative_to(folder).as_posix() if folder else path.name for path in paths)
+    rows = [f"{name}\t{_sha256(path)}" for name, path in zip(names, paths, strict=True)]
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 

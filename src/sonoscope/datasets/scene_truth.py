@@ -159,8 +159,8 @@ def _place_record(place: Place, rate_hz: int) -> dict[str, Any]:
             } | array
         case Outdoors() as outdoors:
             return {"kind": "outdoors"} | asdict(outdoors) | array
-        case MeasuredRoom():
-            return {"kind": "measured room"} | array
+        case MeasuredRoom(name=name, credit=by):
+            return {"kind": "measured room", "name": name, "credit": by} | array
         case None:
             return {"kind": "free field"} | array
         case _:

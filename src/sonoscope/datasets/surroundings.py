@@ -58,6 +58,12 @@ def recorded_beds(choice: PlaceChoice, data: Path | None, rate_hz: int) -> tuple
     return tuple(RecordedBed(read(path, rate_hz).samples, rate_hz) for path in found)
 
 
+def named_files(choice: PlaceChoice, data: Path | None) -> tuple[Path, ...]:
+    """List all files of a recipe's places; refusals as of `measured_rooms`."""
+    rooms = _files("responses", choice.responses, data)
+    return (*rooms, *_files("beds", choice.beds, data))
+
+
 def _files(name: str, patterns: Sequence[str], data: Path | None) -> Iterator[Path]:
     if patterns and data is None:
         raise SettingError(f"--data must be the folder of places.{name}, but none was given")
