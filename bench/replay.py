@@ -1,9 +1,8 @@
 """Reference tables replayed: what is in them, and whether they come out as they went in.
 
-Every table of TAU Spatial Sound Events 2019 and of STARSS22 is read as a schedule; each of its
-events is heard as physics has it (the source goes its way, sound takes its time, times are whole
-samples at 24 kHz), written as the same kind of table, and compared row by row. No sound is
-rendered: `tests` hold the renderer to what is planned.
+Every table of TAU Spatial Sound Events 2019 and of STARSS22 is read as a schedule; what the
+renderer tells of each of its events at 24 kHz is written as the same kind of table, and compared
+row by row. No sound is drawn or rendered.
 """
 
 import time
@@ -13,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.tables import markdown
-from sonoscope.core.air import SPEED_OF_SOUND_M_S
-from sonoscope.core.direction import angles
-from sonoscope.core.event import Event, Waypoint
+from sonoscope.core.event import Event
 from sonoscope.core.event_table import read_events
+from sonoscope.signal.receiver import IdealFoa
+from sonoscope.simulation.render import Listener, heard_event
 from sonoscope.simulation.replay import (
     STARSS22_LABELS,
     PlannedEvent,
@@ -25,27 +24,31 @@ from sonoscope.simulation.replay import (
     speeds,
     write_table,
 )
+from sonoscope.simulation.script import Emission, Place
+from sonoscope.simulation.track import Track
 
 RATE = 24_000
-STEP_S = 0.011  # between the moments at which a path is looked at: other ones than the frames'
-MARGIN_S = 0.1
+HERE = Place(None, Track.still(np.zeros(3)))
+LISTENER = Listener("foa", IdealFoa(), RATE)
 
 Rows = NDArray[np.int64]
 
 
 def heard(planned: PlannedEvent) -> Event:
-    """Hear an event: let its source go along its track, and each sound arrive later."""
-    onset, offset = (round(t * RATE) / RATE for t in (planned.onset_s, planned.offset_s))
-    emitted = np.array([planned.emission_s])
-    places = planned.track.positions_m[:1]
-    if planned.is_moving:
-        reach = planned.emission_s - MARGIN_S, offset + MARGIN_S
-        emitted = np.arange(*reach, STEP_S)
-        places = planned.track.at(emitted)
-    distance = np.linalg.norm(places, axis=1)
-    azimuth, elevation = angles(places)
-    rows = np.stack([emitted + distance / SPEED_OF_SOUND_M_S, azimuth, elevation, distance], axis=1)
-    return Event(planned.label, onset, offset, tuple(Waypoint(*row) for row in rows.tolist()))
+    """Let the renderer tell what is heard of an event, in a place without echo."""
+    length = round((planned.offset_s - planned.onset_s) * RATE)
+    emission = Emission(
+        planned.label,
+        np.zeros(length, np.float32),
+        planned.emission_s,
+        planned.track,
+        0.0,
+        is_extra=False,
+        attribution="",
+    )
+    event = heard_event(HERE, emission, np.inf, LISTENER)
+    assert event is not None
+    return event
 
 
 def frames(path: Path) -> Rows:

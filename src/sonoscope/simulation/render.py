@@ -13,7 +13,7 @@ alone, whichever of them listen.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -41,6 +41,8 @@ AMBIENCE_RMS = 0.003
 CLEAN = 1e-3
 HIGH_PASS_HZ = 60.0
 LOUDEST = 0.99
+TRUTH_STEP_S = 0.05
+"""Between the moments at which the truth tells where a moving source is heard."""
 
 _SHORTEST_EVENT_S = 0.02
 _HIGH_PASS_RING_S = 0.05
@@ -100,9 +102,9 @@ def rendered(
         active = (round(truth.onset_s * rate), round(truth.offset_s * rate))
         for found, (start, sound) in zip(wets, heard, strict=True):
             found.append(Wet(sound, start, active, emission.level_db, emission.is_extra))
-        event = _inside(truth, emission, script)
+        event = _inside(truth, emission, script.duration_s)
         if event is not None:
-            events.append(event)
+            events.append(replace(event, path=()) if script.is_mono else event)
     ordered = tuple(sorted(events, key=lambda event: event.onset_s))
     sounds = [
         _mixed(script, listener, bed, some)
@@ -316,7 +318,7 @@ def _truth(
     """Give when and from where an emission is heard, wherever the scene begins and ends."""
     length_s = len(emission.sound) / rate_hz
     if not isinstance(place.surroundings, MeasuredRoom):
-        return heard_path(emission.track, place.array, onset_s, onset_s + length_s)
+        return heard_path(emission.track, place.array, onset_s, onset_s + length_s, TRUTH_STEP_S)
     room = place.surroundings.heard_by(listener.receiver, rate_hz)
     spot = room.spot(_position(room, emission.track))
     azimuth, elevation = angles(spot.direction)
@@ -324,13 +326,22 @@ def _truth(
     return HeardPath(onset_s, onset_s + length_s, (here,))
 
 
-def _inside(truth: HeardPath, emission: Emission, script: Script) -> Event | None:
-    """Give the event as far as it lies in the scene, or None."""
-    onset, offset = max(truth.onset_s, 0.0), min(truth.offset_s, script.duration_s)
-    if offset - onset < _SHORTEST_EVENT_S:
+def heard_event(
+    place: Place, emission: Emission, duration_s: float, listener: Listener
+) -> Event | None:
+    """Give the event that a scene of some length would tell of an emission, without any sound."""
+    rate = listener.rate_hz
+    truth = _truth(place, emission, round(emission.onset_s * rate) / rate, rate, listener)
+    return _inside(truth, emission, duration_s)
+
+
+def _inside(truth: HeardPath, emission: Emission, duration_s: float) -> Event | None:
+    """Give the event as far as it lies in the scene, or None where next to nothing of it does."""
+    onset, offset = max(truth.onset_s, 0.0), min(truth.offset_s, duration_s)
+    if offset - onset < min(_SHORTEST_EVENT_S, 0.99 * (truth.offset_s - truth.onset_s)):
         return None
     path = tuple(
         point._replace(time_s=max(point.time_s, 0.0)) if len(truth.waypoints) == 1 else point
         for point in truth.waypoints
     )
-    return Event(emission.label, onset, offset, () if script.is_mono else path)
+    return Event(emission.label, onset, offset, path)
