@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Complex, Float
 from numpy import ndarray
-from scipy.optimize import minimize
 
 from bench.tables import markdown
 from sonoscope.core.array import TETRAHEDRON
@@ -111,7 +110,7 @@ def _estimate(scene: Scene, part: Float[ndarray, "4 sample"], event: Event, time
 
 
 def _likeliest(spectrum: Spectra, bins: Float[ndarray, " bin"], distance_m: float) -> Unit:
-    """Maximise the likelihood of one source in white noise, from a grid and then by slope."""
+    """Maximise the likelihood of one source in white noise on ever finer grids."""
 
     def unlikely(directions: Float[ndarray, "direction 3"]) -> Float[ndarray, " direction"]:
         cosine = TETRAHEDRON.directions @ directions.T
@@ -124,18 +123,14 @@ def _likeliest(spectrum: Spectra, bins: Float[ndarray, " bin"], distance_m: floa
         match = np.abs(np.einsum("fcd,cf->fd", steering.conj(), spectrum)) ** 2
         return np.asarray(-(match / (np.abs(steering) ** 2).sum(axis=1)).sum(axis=0))
 
-    grid = sphere_grid(1_500)
-    azimuth, elevation = angles(grid[np.argmin(unlikely(grid))])
-    start = np.array([float(azimuth), float(elevation)])
-    scale = float(np.abs(spectrum).max() ** 2)
-    best = minimize(
-        lambda both: float(unlikely(unit_vector(both[:1], both[1:]))[0]) / scale,
-        start,
-        method="Nelder-Mead",
-        options={
-            "xatol": 1e-5,
-            "fatol": 1e-12,
-            "initial_simplex": start + np.array([[0.0, 0.0], [0.03, 0.0], [0.0, 0.03]]),
-        },
-    )
-    return np.asarray(unit_vector(*best.x))
+    best = sphere_grid(1_500)
+    step = 0.03
+    best = best[np.argmin(unlikely(best))]
+    around = np.array([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)])
+    while step > 1e-6:
+        azimuth, elevation = angles(best)
+        near = unit_vector(azimuth + step * around[:, 0], elevation + step * around[:, 1])
+        nearest = int(np.argmin(unlikely(near)))
+        best = near[nearest]
+        step = step if around[nearest].any() else step / 2
+    return np.asarray(best)
