@@ -75,7 +75,8 @@ CASES: dict[str, tuple[Callable[[Heard], ndarray], str]] = {
         lambda s: np.concatenate([s.foa[:3], _R3 / 3 * s.strangers[:1]]),
         "unclear 4",
     ),
-    "Y 6 dB too loud": (lambda s: s.foa * _gains(1, 2, 1, 1), "unclear"),
+    "Y 6 dB too loud": (lambda s: s.foa * _gains(1, 2, 1, 1), "uneven 2"),
+    "Z 4 dB too soft": (lambda s: s.foa * _gains(1, 1, 0.63, 1), "uneven 3"),
 }
 
 

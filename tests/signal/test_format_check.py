@@ -94,6 +94,7 @@ def test_the_energy_ratio_is_the_scales_for_waves_and_diffuse_sound(
     assert verdict.confidence > 0.8
 
 
+@pytest.mark.slow
 def test_turns_and_mirrors_of_a_field_cannot_be_told_apart() -> None:
     foa = waves(sphere_grid(4))
     before = check_channels(foa)
@@ -118,7 +119,18 @@ def test_diffuse_sound_and_unrelated_noise_are_not_told_apart() -> None:
     for samples in (diffuse(), GENERATOR.standard_normal((4, 80_000)).astype(np.float32)):
         verdict = check_channels(samples)
         assert verdict.kind == "unclear"
-        assert max(verdict.ties) < 0.03
+        assert not verdict.is_directed
+
+
+def test_one_clap_in_ten_seconds_is_enough() -> None:
+    clap = np.zeros(10 * RATE_HZ)
+    clap[40_000:41_200] = 3 * GENERATOR.standard_normal(1_200) * np.exp(-np.arange(1_200) / 200)
+    source = unit_vector(np.deg2rad(55), np.deg2rad(15))
+    samples = np.asarray(np.outer(foa_gains(source), clap) + diffuse(), np.float32)
+    verdict = check_channels(samples, source)
+    assert verdict.is_directed
+    assert verdict.channel_format == "foa"
+    assert _placed(verdict).channels == ("W", "Y", "Z", "X")
 
 
 def test_one_clean_wave_is_no_copy() -> None:
@@ -130,6 +142,7 @@ def test_one_clean_wave_is_no_copy() -> None:
     assert check_channels(inverted).kind == "copies"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("angles_deg", [(55.0, 15.0), (-145.0, -15.0)])
 def test_a_known_source_tells_order_and_signs(angles_deg: tuple[float, float]) -> None:
     source = unit_vector(*np.deg2rad(angles_deg))
@@ -145,6 +158,7 @@ def test_a_known_source_tells_order_and_signs(angles_deg: tuple[float, float]) -
         assert np.rad2deg(placement.off) < 1
 
 
+@pytest.mark.slow
 def test_a_known_source_tells_the_order_of_capsules() -> None:
     source = unit_vector(np.deg2rad(55), np.deg2rad(15))
     heard = capsules(source)
@@ -198,17 +212,17 @@ def test_the_room_response_of_the_b_format_set_is_fuma(shared: Path) -> None:
     assert verdict.ratio_db == pytest.approx(SCALE_DB["fuma"], abs=0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_the_b_format_recordings_obey_no_scale(shared: Path) -> None:
     """Said to be FuMa, they hold what no first-order field has; one knows the horizon alone."""
     folder = shared / "foa-recordings"
-    verdicts = [
-        check_channels(audio.read(folder / f"BF_rec{n}.ogg", RATE_HZ).samples) for n in (1, 2, 5)
-    ]
-    assert verdicts[0].kind == "dead"
-    assert verdicts[0].channels == (3,)
-    assert verdicts[1].ratio_db > SCALE_DB["n3d"] + 0.4
-    assert verdicts[2].confidence < 0.8
+    first, *others = (
+        check_channels(audio.read(folder / f"BF_rec{n}.ogg", RATE_HZ).samples) for n in (1, 2, 3, 4)
+    )
+    assert first.kind == "dead"
+    assert first.channels == (3,)
+    assert all(abs(verdict.ratio_db - SCALE_DB["fuma"]) > 1.5 for verdict in others)
 
 
 def _placed(verdict: FormatVerdict) -> Placement:

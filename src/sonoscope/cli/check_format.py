@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -50,6 +51,8 @@ def check_format(
     order of X, Y, Z can be known with --source alone. The percentages weigh what is named here
     against each other; nothing says that a recording is one of these.
     """
+    # its matrix products are small: BLAS threads would wait for each other longer than they work
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     towards = None if source is None else _direction(source)
     from sonoscope import pipeline
 
@@ -158,6 +161,7 @@ def lines(found: "FormatCheck") -> list[str]:
 
 _KINDS = {
     "foa": "first-order Ambisonics",
+    "uneven": "first-order Ambisonics of a wrong gain",
     "tetra": "the four capsules of the DCASE tetrahedron (rigid sphere of 4.2 cm)",
     "a_format": "A-format: four cardioid capsules in a tetrahedron",
     "unrelated": "four channels that have nothing to do with each other",
@@ -171,21 +175,24 @@ def _said(verdict: "FormatVerdict") -> str:
     said, which = _KINDS[verdict.kind], _numbered(verdict.channels)
     match verdict.kind:
         case "foa":
-            scale = max(verdict.scales, key=lambda each: verdict.scales[each])
-            if verdict.channel_format is not None:
-                return f"{said}, {_SCALES[scale]} scale, {_ORDERS[verdict.channel_format]}"
-            return (
-                f"{said}, {_SCALES[scale]} scale, with W in channel {verdict.omni + 1} and Z "
-                f"perhaps in channel {verdict.vertical + 1}"
+            scale = _SCALES[max(verdict.scales, key=lambda each: verdict.scales[each])]
+            order = (
+                _ORDERS[verdict.channel_format]
+                if verdict.channel_format
+                else f"with W in channel {verdict.omni + 1} and Z perhaps in channel "
+                f"{verdict.vertical + 1}"
             )
+            return f"{said}, {scale} scale, {order}"
         case "dead":
             return f"{said}, for {which} {'is' if len(verdict.channels) == 1 else 'are'} silent"
         case "copies":
             return f"{said}, for {which} are the same sound"
-        case "unclear" if max(verdict.ties) < 0.03:
-            return "nothing directed: diffuse sound, or channels that have nothing in common"
         case "unclear" if verdict.channels:
-            return f"nothing that is known here, for {which} has nothing to do with the others"
+            return f"{said}, for {which} has nothing to do with the others"
+        case "unclear" if not verdict.is_directed:
+            return "nothing directed: diffuse sound, or channels that have nothing in common"
+        case "uneven":
+            return f"{said}: {which} is some 6 dB too loud or too soft beside the others"
         case "tetra" | "a_format" if verdict.channels:
             other = " (or the two others)" if len(verdict.channels) == 2 else ""
             return f"{said}, with {which} of the wrong polarity{other}"
@@ -208,7 +215,7 @@ def _instead(verdict: "FormatVerdict") -> str:
 
 
 def _figures(verdict: "FormatVerdict") -> list[tuple[str, str]]:
-    ties = ", ".join(f"{tie:.2f}" for tie in verdict.ties)
+    ties = ", ".join(_percent(tie) for tie in verdict.ties)
     energy = (
         "energy",
         f"of the others over channel {verdict.omni + 1}: {verdict.ratio_db:+.1f} ± "
@@ -221,8 +228,8 @@ def _figures(verdict: "FormatVerdict") -> list[tuple[str, str]]:
     )
     common = (
         "in common",
-        f"of each channel with the others: {ties} (0 diffuse or unrelated, 1 one wave); "
-        f"alike below 440 Hz: {verdict.likeness:.2f}",
+        f"each channel follows from the others in {ties} of the pieces (by chance: 1 %); "
+        f"all are alike below 440 Hz: {verdict.likeness:.2f}",
     )
     if verdict.kind != "foa":
         return [common] if verdict.kind in ("tetra", "a_format") else [energy, phase, common]

@@ -42,7 +42,7 @@ RATE_HZ = 8_000
 
 SHORTEST_S, ENOUGH_S = 1.0, 10.0
 
-Kind = Literal["foa", "tetra", "a_format", "unrelated", "copies", "dead", "unclear"]
+Kind = Literal["foa", "uneven", "tetra", "a_format", "unrelated", "copies", "dead", "unclear"]
 Scale = Literal["sn3d", "fuma", "n3d"]
 
 SCALE_DB: dict[Scale, float] = {"sn3d": 0.0, "fuma": 3.0103, "n3d": 4.7712}
@@ -61,7 +61,13 @@ _RATIO_TOLERANCE_DB = 0.5  # of real microphones
 _VERTICAL_WEIGHT = 1.5
 _NO_RATIO = 0.01 / 25  # prior and density of an energy ratio that no scale explains
 
-_KINDS: dict[Kind, float] = {"foa": 0.80, "tetra": 0.13, "a_format": 0.05, "unrelated": 0.02}
+_KINDS: dict[Kind, float] = {
+    "foa": 0.80,
+    "uneven": 0.01,
+    "tetra": 0.12,
+    "a_format": 0.05,
+    "unrelated": 0.02,
+}
 _USUAL: dict[tuple[int, Scale, int], float] = {
     (0, "sn3d", 2): 0.50,  # W first, scale, vertical channel
     (0, "fuma", 3): 0.22,
@@ -73,8 +79,8 @@ _FORMATS: dict[tuple[int, Scale, int], ChannelFormat] = {
     (0, "n3d", 2): "n3d",
     (0, "fuma", 3): "fuma",
 }
-_TIED = 0.03  # of a channel, in the mean over pieces
-_PLACEMENT_ERROR = np.deg2rad(8.0)
+_TIED = 0.035  # of the pieces; chance alone gives 0.01
+_PLACEMENT_ERROR = np.deg2rad(5.0)
 _ELSEWHERE = 0.005  # the loudest sound is another one than was said
 
 
@@ -88,6 +94,8 @@ class Candidate:
         Which channel is W, and the scale, of Ambisonics.
     inverted
         Capsules of the wrong polarity.
+    uneven
+        The channel of Ambisonics whose gain is wrong, and its gain.
     radius_m
         How far cardioid capsules sit from their middle.
     """
@@ -96,7 +104,13 @@ class Candidate:
     omni: int = 0
     scale: Scale = "sn3d"
     inverted: tuple[int, ...] = ()
+    uneven: tuple[int, float] = (0, 1.0)
     radius_m: float = 0.0
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Those at fault."""
+        return self.inverted if self.uneven[1] == 1 else (self.uneven[0],)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +167,7 @@ class FormatVerdict:
     likeness
         How alike the channels are below 440 Hz: 1 where all are the same.
     ties
-        Share of each channel that follows from the other three; 0 for unrelated or diffuse sound.
+        Share of the pieces in which each channel follows from the other three; 0.01 by chance.
     placement
         Where the source's direction was given.
     """
@@ -174,6 +188,11 @@ class FormatVerdict:
     likeness: float
     ties: tuple[float, ...]
     placement: Placement | None = None
+
+    @property
+    def is_directed(self) -> bool:
+        """Whether any channel has more to do with the others than diffuse sound has."""
+        return max(self.ties) >= _TIED
 
 
 def check_channels(
@@ -253,7 +272,13 @@ def _candidates() -> list[Candidate]:
         for radius in (0.0, 0.015)
         for few in inverted
     ]
-    return foa + sphere + cardioids
+    uneven = [
+        Candidate("uneven", 0, scale, uneven=(channel, gain))
+        for scale in scales
+        for channel in (1, 2, 3)
+        for gain in (0.5, 2.0)
+    ]
+    return foa + uneven + sphere + cardioids
 
 
 def _responses(
@@ -261,9 +286,10 @@ def _responses(
 ) -> Complex[ndarray, "band direction 4"]:
     """Give what a format records of waves in the middle of each band."""
     middle = (_FIRST_BIN + _BINS * (np.arange(_BANDS) + 0.5) - 0.5) * RATE_HZ / _WINDOW
-    if candidate.kind == "foa":
+    if candidate.kind in ("foa", "uneven"):
         gains = 10 ** (SCALE_DB[candidate.scale] / 20) * directions
         heard = np.insert(gains, candidate.omni, 1.0, axis=1) + 0j
+        heard[:, candidate.uneven[0]] *= candidate.uneven[1]
         return np.broadcast_to(heard, (_BANDS, *heard.shape))
     if candidate.kind == "tetra":
         heard = array_response(TETRAHEDRON, directions, middle).swapaxes(1, 2)
@@ -393,14 +419,18 @@ def _ties(
     pieces: Complex[ndarray, "time band 4 4"],
     used: Bool[ndarray, "time band"],
 ) -> Float[ndarray, "4"]:
-    """Say how much of each channel follows from the others, beyond what short pieces feign.
+    """Give the share of pieces in which a channel follows from the others as chance rarely has it.
 
-    Feigned is what is left where the channels are moved apart by quarters of the recording.
+    Chance is what is left where the channels are moved apart by quarters of the recording; a
+    hundredth of the pieces are then taken for more than chance. One clap in ten seconds is enough.
     """
     quarter = samples.shape[1] // 4
-    apart = np.stack([np.roll(channel, i * quarter) for i, channel in enumerate(samples)])
-    real, feigned = (_followed(each)[used] for each in (pieces, _covariances(apart)))
-    return np.asarray((real - feigned).mean(axis=0))
+    by_chance = []
+    for quarters in ((0, 1, 2, 3), (0, 2, 3, 1), (0, 3, 1, 2)):
+        moved = [np.roll(row, n * quarter) for row, n in zip(samples, quarters, strict=True)]
+        by_chance.append(_followed(_covariances(np.stack(moved)))[used])
+    rare = np.quantile(np.concatenate(by_chance), 0.99, axis=0)
+    return np.asarray((_followed(pieces)[used] > rare).mean(axis=0))
 
 
 def _followed(pieces: Complex[ndarray, "time band 4 4"]) -> Float[ndarray, "time band 4"]:
@@ -457,9 +487,15 @@ def _judged(evidence: _Evidence) -> FormatVerdict:
         explained = 0.0
     kinds["unclear"] = kinds["foa"] * (1 - explained)
     kinds["foa"] *= explained
-    if evidence.ties.max() >= _TIED:
-        kinds["unclear"] += kinds["unrelated"]
-        kinds["unrelated"] = 0.0
+    lonely = evidence.ties < _TIED
+    refuted: list[Kind] = []
+    if not lonely.all():
+        refuted.append("unrelated")
+    if lonely[list(candidates[best["uneven"]].channels)].any():
+        refuted.append("uneven")
+    for each in refuted:
+        kinds["unclear"] += kinds[each]
+        kinds[each] = 0.0
     kind = max(kinds, key=lambda each: kinds[each])
     omni, scale, vertical = max(hypotheses, key=lambda each: hypotheses[each])
     confidence, channel_format = kinds[kind], None
@@ -468,10 +504,10 @@ def _judged(evidence: _Evidence) -> FormatVerdict:
         confidence *= sum(hypotheses.get((omni, scale, axis), 0.0) for axis in range(4))
         channel_format = _FORMATS.get((omni, scale, vertical))
     elif kind in best:
-        channels = candidates[best[kind]].inverted
+        channels = candidates[best[kind]].channels
         channel_format = "tetra" if kind == "tetra" and not channels else None
     if kind in ("foa", "unclear") and evidence.ties.max() >= 2 * _TIED:
-        channels = tuple(np.flatnonzero(evidence.ties < _TIED).tolist())
+        channels = tuple(np.flatnonzero(lonely).tolist())
     return FormatVerdict(
         kind=kind,
         channel_format=channel_format,
@@ -512,7 +548,7 @@ def _ambisonics(
         deviation = evidence.ratio_db[omni] - SCALE_DB[scale]
         spread = float(np.hypot(_RATIO_TOLERANCE_DB, evidence.ratio_error_db[omni]))
         ratio = _student(deviation / spread) / spread
-        upright = _uprightness(evidence, omni)
+        upright = _uprightness(evidence, omni) ** (evidence.weight / _MOST_WEIGHT)
         for vertical in (channel for channel in range(4) if channel != omni):
             each = (omni, scale, vertical)
             prior = _USUAL.get(each, _ODD / (4 * 3 * 3 - len(_USUAL)))
@@ -562,7 +598,7 @@ def _placement(
     off = angle_between(turns @ towards, source)
     share = priors / priors.sum() * np.exp(-0.5 * (off / _PLACEMENT_ERROR) ** 2)
     best, total = int(share.argmax()), float(share.sum()) + _ELSEWHERE
-    alike = int((off <= off[best] + _PLACEMENT_ERROR).sum())
+    alike = int((off <= off[best] + 2 * _PLACEMENT_ERROR).sum())
     return Placement(
         channels=names[best],
         share=float(share[best]) / total,
@@ -587,7 +623,7 @@ def _order_prior(names: tuple[str, ...], fuma: float) -> float:
     usual = {("W", "Y", "Z", "X"): 1 - 0.8 * fuma, ("W", "X", "Y", "Z"): 0.2 + 0.8 * fuma}
     plain = tuple(name.lstrip("-") for name in names)
     if plain not in usual:
-        return 0.002  # and all of these alike where W is not the first channel
+        return 0.005  # and all of these alike where W is not the first channel
     wrong = sum(name.startswith("-") for name in names)
     return usual[plain] * (1.0 if wrong == 0 else 0.05)
 
