@@ -127,7 +127,7 @@ def test_a_crowd_of_waves_is_their_exact_sum(receiver: Receiver, count: int) -> 
 def test_few_and_many_waves_are_summed_to_the_same(receiver: Receiver) -> None:
     # A few waves are added one by one, a crowd by bags in parts; late ones beyond the end are cut.
     table = impulse_table(receiver, RATE)
-    waves = drawn(9_000, 1_500.0, 2, distance_m=5.0)
+    waves = drawn(9_000, 1_500.0, 2)
     crowd = response_of_waves(table, waves, 1_000)
     pieces = zip(*(torch.split(part, 50) for part in parts_of(waves)), strict=True)
     apart = torch.stack([response_of_waves(table, Waves(*piece), 1_000) for piece in pieces])

@@ -64,7 +64,7 @@ _BEYOND = 3e-4
 _DELAY_TAPS, _DELAY_LEAD = 32, 15
 
 NEAR_RADII = 72.0
-"""Waves from nearer than this (3 m for a sphere of 4.2 cm) are curved."""
+"""Among many waves only those from nearer than this (3 m for a sphere of 4.2 cm) are curved."""
 
 _NEAREST = 0.42
 _NEAR_NODES = 11
@@ -360,7 +360,7 @@ def response_of_waves(
             plane = _in_parts(_ideal_response, table, waves, length)
             return plane + _bass(table.rate_hz, waves, length)
         case Capsules(array) if array.baffle == "rigid":
-            near = waves.distance_m < NEAR_RADII * array.radius_m
+            near = _curved(waves.distance_m, array)
             if not bool(near.any()):
                 return _in_parts(_capsule_response, table, waves, length)
             far = _in_parts(_capsule_response, table, _some(waves, ~near), length)
@@ -370,6 +370,13 @@ def response_of_waves(
         case EncodedFoa():
             plane = _in_parts(_encoded_response, table, waves, length)
             return coloured(table, plane + _bass(table.rate_hz, waves, length))
+
+
+def _curved(distance_m: Float[Tensor, " wave"], array: MicArray) -> Tensor:
+    """Tell which waves are heard as curved: all of a few, as direct sound and single walls are."""
+    if len(distance_m) <= _FEW_WAVES:
+        return distance_m.isfinite()
+    return distance_m < NEAR_RADII * array.radius_m
 
 
 def _in_parts(
@@ -409,7 +416,7 @@ def impulses_of(
             around = (_DELAY_LEAD, _DELAY_TAPS - _DELAY_LEAD)
             return pad(impulse.reshape(len(direction), 4, rows.shape[1] // 4), around)
         case Capsules(array) if array.baffle == "rigid":
-            near = distance_m < NEAR_RADII * array.radius_m
+            near = distance_m.isfinite()
             if not bool(near.any()):
                 return _capsule_impulses(table, direction, distance_m)
             far = _capsule_impulses(table, direction[~near], distance_m[~near])
