@@ -79,7 +79,7 @@ _FORMATS: dict[tuple[int, Scale, int], ChannelFormat] = {
     (0, "n3d", 2): "n3d",
     (0, "fuma", 3): "fuma",
 }
-_TIED = 0.035  # of the pieces; chance alone gives 0.01
+_TIED, _LOUD_WORTH = 0.035, 0.3  # of the pieces; chance alone gives 0.01
 _PLACEMENT_ERROR = np.deg2rad(5.0)
 _ELSEWHERE = 0.005  # the loudest sound is another one than was said
 
@@ -422,23 +422,39 @@ def _ties(
     """Give the share of pieces in which a channel follows from the others as chance rarely has it.
 
     Chance is what is left where the channels are moved apart by quarters of the recording; a
-    hundredth of the pieces are then taken for more than chance. One clap in ten seconds is enough.
+    hundredth of the pieces are then taken for more than chance. Of the loudest tenth, where one
+    clap is a good part, `_LOUD_WORTH` of the share counts if that is more.
     """
     quarter = samples.shape[1] // 4
-    by_chance = []
-    for quarters in ((0, 1, 2, 3), (0, 2, 3, 1), (0, 3, 1, 2)):
-        moved = [np.roll(row, n * quarter) for row, n in zip(samples, quarters, strict=True)]
-        by_chance.append(_followed(_covariances(np.stack(moved)))[used])
-    rare = np.quantile(np.concatenate(by_chance), 0.99, axis=0)
-    return np.asarray((_followed(pieces)[used] > rare).mean(axis=0))
+    moved = [
+        _covariances(
+            np.stack([np.roll(row, n * quarter) for row, n in zip(samples, quarters, strict=True)])
+        )
+        for quarters in ((0, 1, 2, 3), (0, 2, 3, 1), (0, 3, 1, 2))
+    ]
+    shares = []
+    for share, worth in ((1.0, 1.0), (0.1, _LOUD_WORTH)):
+        chance = np.concatenate([_followed(_loudest(each, used, share)) for each in moved])
+        rare = np.quantile(chance, 0.99, axis=0)
+        shares.append(worth * (_followed(_loudest(pieces, used, share)) > rare).mean(axis=0))
+    return np.asarray(np.maximum(*shares))
 
 
-def _followed(pieces: Complex[ndarray, "time band 4 4"]) -> Float[ndarray, "time band 4"]:
+def _loudest(
+    pieces: Complex[ndarray, "time band 4 4"], used: Bool[ndarray, "time band"], share: float
+) -> Complex[ndarray, "piece 4 4"]:
+    """Pick the pieces that stand out most from their band's middle level."""
+    power = np.trace(pieces, axis1=2, axis2=3).real
+    above = (power / np.maximum(np.median(power, axis=0), 1e-30))[used]
+    return np.asarray(pieces[used][np.argsort(above)[-max(1, round(share * len(above))) :]])
+
+
+def _followed(pieces: Complex[ndarray, "piece 4 4"]) -> Float[ndarray, "piece 4"]:
     """Give the multiple coherence of each channel with the three others."""
-    power = np.trace(pieces, axis1=2, axis2=3).real[..., None, None] / 4
+    power = np.trace(pieces, axis1=1, axis2=2).real[:, None, None] / 4
     loaded = pieces + (1e-3 * power + 1e-30) * np.eye(4)
-    own = np.diagonal(loaded, axis1=2, axis2=3).real
-    return np.asarray(1 - 1 / (np.diagonal(np.linalg.inv(loaded), axis1=2, axis2=3).real * own))
+    own = np.diagonal(loaded, axis1=1, axis2=2).real
+    return np.asarray(1 - 1 / (np.diagonal(np.linalg.inv(loaded), axis1=1, axis2=2).real * own))
 
 
 def _ratio_db(
