@@ -162,7 +162,7 @@ def lines(found: "FormatCheck") -> list[str]:
 _KINDS = {
     "foa": "first-order Ambisonics",
     "uneven": "first-order Ambisonics of a wrong gain",
-    "tetra": "the four capsules of the DCASE tetrahedron (rigid sphere of 4.2 cm)",
+    "tetra": "four capsules side by side, most like the DCASE tetrahedron (rigid sphere, 4.2 cm)",
     "a_format": "A-format: four cardioid capsules in a tetrahedron",
     "unrelated": "four channels that have nothing to do with each other",
     "copies": "not four recordings",
