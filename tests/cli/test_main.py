@@ -41,15 +41,15 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["analyse"], "No such command 'analyse'. Did you mean 'analyze'?"),
         (["analyze"], "Missing argument 'FILE...'."),
-        (["analyze", "check-format", "a.wav"], "Missing option '--out'."),
-        (["analyze", "check-format", "a.wav", "--out", "o", "--loud"], "No such option: --loud"),
+        (["analyze", "a.wav"], "Missing option '--out'."),
+        (["analyze", "a.wav", "--out", "o", "--loud"], "No such option: --loud"),
         (
-            ["analyze", "check-format", "a.wav", "--out", "o", "--format", "quad"],
+            ["analyze", "a.wav", "--out", "o", "--format", "quad"],
             "--format must be one of auto, foa, n3d, fuma, tetra, mono, stereo or a geometry file "
             "(.toml), but 'quad' was given",
         ),
         (
-            ["analyze", "check-format", "a.wav", "b.wav", "--out", "o", "--truth", "t.csv"],
+            ["analyze", "a.wav", "b.wav", "--out", "o", "--truth", "t.csv"],
             "--truth must come with one recording, but 2 were given",
         ),
         (["models", "nobody"], "model must be a shipped one"),
@@ -71,8 +71,8 @@ def test_an_interruption_is_one_line(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "analyze", "check-format", interrupted)
-    assert door.main(["analyze", "check-format", "a.wav", "--out", "o"]) == 130
+    monkeypatch.setattr(pipeline, "analyze", interrupted)
+    assert door.main(["analyze", "a.wav", "--out", "o"]) == 130
     assert capsys.readouterr().err == "sonoscope: interrupted\n"
 
 
