@@ -285,7 +285,7 @@ class SceneMaker:
             "seed": self._order.seed,
             "room": script.room if recipe.scene.rooms and self._plans is None else None,
             "overlap": script.overlap,
-            **truth_record(script, scenes[0], recipe.labels, self._credit),
+            **truth_record(script, listeners[0], recipe.labels, self._credit),
             "sha256": hashes,
         }
         write_text(_within(out, truth, "json"), as_text(record))

@@ -14,15 +14,14 @@ from typing import Any, assert_never
 
 import numpy as np
 
-from sonoscope.core.air import SPEED_OF_SOUND_M_S
 from sonoscope.core.direction import angles
 from sonoscope.core.event import Event, Waypoint
-from sonoscope.core.scene import Scene
 from sonoscope.signal.octaves import octave_centres
 from sonoscope.simulation.background import Ambience
 from sonoscope.simulation.beds import RecordedBed
 from sonoscope.simulation.measured import MeasuredRoom
 from sonoscope.simulation.outdoors import Outdoors
+from sonoscope.simulation.render import Listener, heard_events
 from sonoscope.simulation.room import Room, acoustics
 from sonoscope.simulation.scene_settings import SnrDefinition
 from sonoscope.simulation.script import Emission, Levels, Place, Script
@@ -38,28 +37,25 @@ SNR_DEFINITIONS: Mapping[SnrDefinition, str] = {
 
 
 def truth_record(
-    script: Script, scene: Scene, labels: Collection[str], credit: Callable[[str], str]
+    script: Script, listener: Listener, labels: Collection[str], credit: Callable[[str], str]
 ) -> dict[str, Any]:
     """Give all that is known of a scene, as JSON values.
 
     Parameters
     ----------
     script
-        What was to happen.
-    scene
-        What came of it.
+        What happens.
+    listener
+        Who hears it.
     labels
         Those of the set: events of others are interferers.
     credit
         Gives an emission's attribution with its licence.
     """
-    sources = _emissions_of(scene, script)
-    told = [
-        _event_record(event, emission, credit)
-        for event, emission in zip(scene.events, sources, strict=True)
-    ]
-    wanted = [event.label in labels for event in scene.events]
-    rate_hz = scene.recording.rate_hz
+    heard = heard_events(script, listener)
+    told = [_event_record(event, emission, credit) for event, emission in heard]
+    wanted = [event.label in labels for event, _ in heard]
+    rate_hz = listener.rate_hz
     return {
         "duration_s": script.duration_s,
         "rate_hz": rate_hz,
@@ -73,25 +69,6 @@ def truth_record(
         "clean": script.is_clean,
         "gain_db": round(script.gain_db, 3),
     }
-
-
-def _emissions_of(scene: Scene, script: Script) -> list[Emission]:
-    """Find whose sound each event is: of its label, and heard at its time; each sound once."""
-    left, found = list(script.emissions), []
-    for event in scene.events:
-        same = [emission for emission in left if emission.label == event.label]
-        nearest = min(same, key=lambda one: _apart_s(one, event, script, scene.recording.rate_hz))
-        found.append(nearest)
-        left.remove(nearest)
-    return found
-
-
-def _apart_s(emission: Emission, event: Event, script: Script, rate_hz: int) -> float:
-    begun = np.array([emission.onset_s])
-    away_m = np.linalg.norm(emission.track.at(begun) - script.place.array.at(begun))
-    onset_s = emission.onset_s + float(away_m) / SPEED_OF_SOUND_M_S
-    offset_s = min(onset_s + len(emission.sound) / rate_hz, script.duration_s)
-    return abs(max(0.0, onset_s) - event.onset_s) + abs(offset_s - event.offset_s)
 
 
 def _event_record(event: Event, emission: Emission, credit: Callable[[str], str]) -> dict[str, Any]:

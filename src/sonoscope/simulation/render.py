@@ -94,23 +94,17 @@ def rendered(
     length = round(script.duration_s * rate)
     beds = _ambience(script, listeners, length)
     wets: list[list[Wet]] = [[] for _ in listeners]
-    events = []
-    for number, emission in enumerate(script.emissions):
-        first = round(emission.onset_s * rate)
-        heard = _heard(script, emission, number, listeners)
-        truth = _truth(script.place, emission, first / rate, rate, listeners[0])
+    truths = [_truth(script.place, emission, listeners[0]) for emission in script.emissions]
+    for number, (emission, truth) in enumerate(zip(script.emissions, truths, strict=True)):
         active = (round(truth.onset_s * rate), round(truth.offset_s * rate))
+        heard = _heard(script, emission, number, listeners)
         for found, (start, sound) in zip(wets, heard, strict=True):
             found.append(Wet(sound, start, active, emission.level_db, emission.is_extra))
-        event = _inside(truth, emission, script.duration_s)
-        if event is not None:
-            events.append(replace(event, path=()) if script.is_mono else event)
-    ordered = tuple(sorted(events, key=lambda event: event.onset_s))
     sounds = [
         _mixed(script, listener, bed, some)
         for listener, bed, some in zip(listeners, beds, wets, strict=True)
     ]
-    return sounds, ordered
+    return sounds, tuple(event for event, _ in _told(script, truths))
 
 
 def _mixed(
@@ -312,10 +306,10 @@ def _high_pass(size: int, rate_hz: int) -> Complex[Tensor, " bin"]:
     return high
 
 
-def _truth(
-    place: Place, emission: Emission, onset_s: float, rate_hz: int, listener: Listener
-) -> HeardPath:
+def _truth(place: Place, emission: Emission, listener: Listener) -> HeardPath:
     """Give when and from where an emission is heard, wherever the scene begins and ends."""
+    rate_hz = listener.rate_hz
+    onset_s = round(emission.onset_s * rate_hz) / rate_hz
     length_s = len(emission.sound) / rate_hz
     if not isinstance(place.surroundings, MeasuredRoom):
         return heard_path(emission.track, place.array, onset_s, onset_s + length_s, TRUTH_STEP_S)
@@ -330,9 +324,22 @@ def heard_event(
     place: Place, emission: Emission, duration_s: float, listener: Listener
 ) -> Event | None:
     """Give the event that a scene of some length would tell of an emission, without any sound."""
-    rate = listener.rate_hz
-    truth = _truth(place, emission, round(emission.onset_s * rate) / rate, rate, listener)
-    return _inside(truth, emission, duration_s)
+    return _inside(_truth(place, emission, listener), emission, duration_s)
+
+
+def heard_events(script: Script, listener: Listener) -> list[tuple[Event, Emission]]:
+    """Give the events of a scene in their order, each with the emission it is of."""
+    truths = [_truth(script.place, emission, listener) for emission in script.emissions]
+    return _told(script, truths)
+
+
+def _told(script: Script, truths: Sequence[HeardPath]) -> list[tuple[Event, Emission]]:
+    pairs = []
+    for emission, truth in zip(script.emissions, truths, strict=True):
+        event = _inside(truth, emission, script.duration_s)
+        if event is not None:
+            pairs.append((replace(event, path=()) if script.is_mono else event, emission))
+    return sorted(pairs, key=lambda pair: pair[0].onset_s)
 
 
 def _inside(truth: HeardPath, emission: Emission, duration_s: float) -> Event | None:
