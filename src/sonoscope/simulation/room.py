@@ -32,6 +32,7 @@ from sonoscope.signal.octaves import octave_centres, octave_weights
 from sonoscope.simulation.decay import exponent_of, fitting_factor, walls_decay
 from sonoscope.simulation.impulses import Waves, response_of_waves
 from sonoscope.simulation.materials import Surface, absorption_of, by_octave
+from sonoscope.simulation.mixing import wrapped
 from sonoscope.simulation.paths import (
     DIRECT,
     FADE_FROM,
@@ -379,17 +380,9 @@ def late_sound(
     device = hearing.diffuse.device
     sound = torch.zeros(hearing.diffuse.shape[1], longest, device=device)
     for band, envelope in zip(hearing.diffuse, envelopes, strict=True):
-        noise = _piece(band, start, len(envelope))
+        noise = wrapped(band, start, len(envelope))
         sound[:, first : first + len(envelope)].addcmul_(noise, envelope.to(device))
     return sound
-
-
-def _piece(noise: Float[Tensor, "channel all"], start: int, length: int) -> Tensor:
-    """Cut a piece; the noise has no end."""
-    parts = [noise[:, start : start + length]]
-    while (missing := length - sum(part.shape[-1] for part in parts)) > 0:
-        parts.append(noise[:, :missing])
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
 @lru_cache(maxsize=8)
