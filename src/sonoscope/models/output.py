@@ -1,4 +1,11 @@
-"""What every network of this house answers: how sure it is of each label, and where it hears it."""
+"""What networks of this house answer, one answer a label frame; there are three ways to say it.
+
+Directions mean nothing where nothing sounds.
+
+References: class-wise: S. Adavanne et al., IEEE JSTSP 13(1), 2019; vectors: K. Shimada et al.,
+"ACCDOA", ICASSP 2021, and "Multi-ACCDOA", ICASSP 2022; tracks: Y. Cao et al., "An improved
+event-independent network", ICASSP 2021 (EINV2).
+"""
 
 from typing import NamedTuple
 
@@ -7,16 +14,48 @@ from torch import Tensor
 
 
 class Output(NamedTuple):
-    """One answer a label frame.
+    """Class-wise: how sure each label is, and where it is heard.
 
     Attributes
     ----------
     activity
         Logits: the sigmoid of one is the probability that its label sounds.
     direction
-        A vector (x, y, z) towards each label, of any length; it means nothing where the label is
-        silent.
+        A vector (x, y, z) towards each label, of any length.
     """
 
     activity: Float[Tensor, "batch frame label"]
     direction: Float[Tensor, "batch frame label 3"]
+
+
+class VectorOutput(NamedTuple):
+    """ACCDOA: a vector towards each label whose length says how sure it is.
+
+    Attributes
+    ----------
+    vector
+        One track is ACCDOA; with more of them (multi-ACCDOA) a label can sound several times.
+    distance_m
+        How far away each is; None where the network does not say.
+    """
+
+    vector: Float[Tensor, "batch frame track label 3"]
+    distance_m: Float[Tensor, "batch frame track label"] | None = None
+
+
+class TrackOutput(NamedTuple):
+    """Track-wise (event-independent): each track holds at most one source, of any label.
+
+    Attributes
+    ----------
+    activity
+        Logits.
+    direction
+        A vector (x, y, z) towards each track's source, of any length.
+    """
+
+    activity: Float[Tensor, "batch frame track label"]
+    direction: Float[Tensor, "batch frame track 3"]
+
+
+Answer = Output | VectorOutput | TrackOutput
