@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from sonoscope.core.direction import angle_between, angles, unit_vector
 from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.event import Event, Waypoint
 from sonoscope.core.frame_table import FrameTable
-from sonoscope.core.recipe import from_table
+from sonoscope.core.recipe import from_table, read_recipe
 from sonoscope.datasets.choice import ClipChoice, find_clips, fingerprint
 from sonoscope.datasets.scene_set import (
     Order,
@@ -547,3 +548,84 @@ def test_folders_without_tables_or_with_two_of_a_name_are_refused(tmp_path: Path
     (tmp_path / "a" / "one.csv").write_text(header + "gong,0,1,0,0\n")
     with pytest.raises(InputError, match="labels must be the set's, but gong was given"):
         write_scenes(RECIPE, tmp_path / "out", seed=0, tables=tmp_path)
+
+
+# ── sounds of each split ─────────────────────────────────────────────────────────────────────────
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+SPLIT: dict[str, Any] = {
+    "layout": "tau2019",
+    "labels": ["bang"],
+    "data": {},
+    "scene": SCENE | {"rooms": 2, "event_s": 1.0, "pause_s": [0.1, 0.2]},
+    "splits": [{"splits": [1, 2], "own": True}, {"splits": [3, 4], "own": True}],
+}
+
+
+@pytest.fixture
+def two_sets(tmp_path: Path) -> Path:
+    """Own clips, others for the splits 1 and 2 than for 3 and 4."""
+    generator = np.random.default_rng(0)
+    for split in (1, 3):
+        folder = tmp_path / "own" / f"split{split}" / "bang"
+        folder.mkdir(parents=True)
+        noise = 0.1 * generator.standard_normal((1, 8_000)).astype(np.float32)
+        audio.write(folder / f"of_{split}.wav", audio.Recording(noise, 16_000))
+    return tmp_path
+
+
+def test_each_split_has_sounds_of_its_own(two_sets: Path) -> None:
+    maker = SceneMaker(Order.of(recipe_of(**SPLIT), 0, two_sets))
+    for number, name in ((0, "of_1"), (150, "of_1"), (250, "of_3"), (350, "of_3")):
+        emissions = maker.stream_of(number).script(number, 4.0).emissions
+        assert {emission.attribution for emission in emissions} == {f"bang/{name}.wav"}
+
+
+def test_any_beginning_of_the_work_has_as_many_of_each_split(two_sets: Path) -> None:
+    maker = SceneMaker(Order.of(recipe_of(**SPLIT), 0, two_sets))
+    order = maker.in_turn(range(400))
+    assert sorted(order) == list(range(400))
+    for made in (4, 20, 100):
+        counts = np.bincount([n // 100 for n in order[:made]], minlength=4)
+        assert np.ptp(counts) == 0
+    plain = SceneMaker(Order.of(RECIPE, 0, None))
+    assert plain.in_turn([3, 5, 4]) == [3, 5, 4]
+
+
+def test_a_sound_of_two_splits_is_refused(two_sets: Path) -> None:
+    clip = two_sets / "own" / "split1" / "bang" / "of_1.wav"
+    shutil.copy(clip, two_sets / "own" / "split3" / "bang" / "again.wav")
+    with pytest.raises(SettingError, match=r"one side of a split.*again\.wav"):
+        SceneMaker(Order.of(recipe_of(**SPLIT), 0, two_sets))
+
+
+def test_a_split_without_sounds_is_refused(two_sets: Path) -> None:
+    maker = SceneMaker(Order.of(recipe_of(**SPLIT | {"splits": SPLIT["splits"][:1]}), 0, two_sets))
+    with pytest.raises(SettingError, match="every split of the set, but split3"):
+        maker.stream_of(200)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"layout": "plain"}, "names tell a split"),
+        ({"data": {"modelled_share": 1.0}}, "data must be left out"),
+        ({"splits": [{"splits": [1]}, {"splits": [2, 1]}]}, "each split once"),
+    ],
+)
+def test_splits_that_cannot_be_are_refused(changes: dict[str, object], told: str) -> None:
+    with pytest.raises(SettingError, match=told):
+        recipe_of(**SPLIT | changes)
+
+
+@pytest.mark.shared
+def test_the_replayed_set_of_2019_shares_no_clip_between_splits(shared: Path) -> None:
+    recipe = read_recipe(RECIPES / "tau2019_24k.toml", SceneSetRecipe)
+    maker = SceneMaker(Order.of(recipe, 0, shared))
+    assert maker.left_out == ()
+    heard = [
+        {part for e in maker.stream_of(n).script(n, 60.0).emissions for part in [e.attribution]}
+        for n in (0, 100, 200, 300)
+    ]
+    assert all(heard)
+    assert not any(one & other for one, other in combinations(heard, 2))

@@ -48,6 +48,21 @@ class ClipChoice:
     modelled_share: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
+@dataclass(config=STRICT)
+class SplitChoice(ClipChoice):
+    """Dry sounds of some splits of a set, which no other split of it hears.
+
+    The user's own clips lie in `own/split<n>/LABEL/*`, n being the first of the splits.
+
+    Attributes
+    ----------
+    splits
+        Numbers of the splits (or folds), as in the names of the set's recordings.
+    """
+
+    splits: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (1,)
+
+
 def find_clips(
     choice: ClipChoice, data: Path | None, labels: Collection[str], *, own: str = "own"
 ) -> list[Clip]:

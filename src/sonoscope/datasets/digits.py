@@ -17,7 +17,7 @@ LABEL = "speech"
 TRAIN_SPEAKERS = ("george", "jackson", "lucas", "nicolas")
 TEST_SPEAKERS = ("theo", "yweweler")
 _ATTRIBUTION = (
-    "Free Spoken Digit Dataset by its contributors,"
+    "Speaker {speaker} of the Free Spoken Digit Dataset by its contributors,"
     " https://github.com/Jakobovski/free-spoken-digit-dataset"
 )
 
@@ -54,4 +54,5 @@ def _clip(path: Path) -> Clip:
         raise InputError(f"{path} must be named DIGIT_SPEAKER_INDEX.wav, but {path.name} was given")
     speaker = parts[1]
     group = f"fsdd:{speaker}"
-    return Clip(LABEL, path, group, speaker, "CC-BY-SA", _ATTRIBUTION, is_word=True)
+    said = _ATTRIBUTION.format(speaker=speaker)
+    return Clip(LABEL, path, group, speaker, "CC-BY-SA", said, is_word=True)

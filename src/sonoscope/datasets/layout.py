@@ -12,6 +12,7 @@ number and their room alone (and how many events may overlap), never by how many
 a set can grow.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Literal, assert_never
@@ -21,6 +22,7 @@ from sonoscope.core.errors import SettingError
 LayoutKind = Literal["plain", "tau2019", "tau-nigens2020", "tau-nigens2021", "starss22"]
 SoundFormat = Literal["foa", "tetra"]
 
+_SPLIT_IN_NAME = re.compile(r"(?:^|/)(?:split|fold)(\d+)_")
 _SPLIT = 100  # recordings in a split of 2019
 _ROOMS_A_FOLD = 2
 _FOLDS_2021 = {5: "dev-val", 6: "dev-test"}
@@ -86,6 +88,18 @@ def scene_name(layout: LayoutKind, number: int, rooms: int, overlap: int) -> Pur
             return PurePosixPath(part, f"fold{fold}_room{told}_mix{mix:03d}")
         case _:
             assert_never(layout)
+
+
+def split_of(name: PurePosixPath) -> int | None:
+    """Give the split, or fold, that a recording's name tells; None where it tells none.
+
+    Examples
+    --------
+    >>> split_of(PurePosixPath("dev-train-tau/fold3_room4_mix001"))
+    3
+    """
+    found = _SPLIT_IN_NAME.search(str(name))
+    return None if found is None else int(found[1])
 
 
 def sound_folder(layout: LayoutKind, channel_format: SoundFormat) -> str:

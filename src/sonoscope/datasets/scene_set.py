@@ -23,6 +23,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass as plain_dataclass
 from dataclasses import field, replace
 from functools import lru_cache, partial
+from itertools import combinations
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -36,13 +37,14 @@ from sonoscope.core.durable import write_text
 from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.event import Event
 from sonoscope.core.recipe import STRICT, from_table
-from sonoscope.datasets.choice import ClipChoice, bank, find_clips, fingerprint
+from sonoscope.datasets.choice import ClipChoice, SplitChoice, bank, find_clips, fingerprint
 from sonoscope.datasets.layout import (
     LayoutKind,
     SoundFormat,
     check_rooms,
     scene_name,
     sound_folder,
+    split_of,
     table_folder,
 )
 from sonoscope.datasets.processes import each_done
@@ -52,7 +54,7 @@ from sonoscope.simulation.render import render
 from sonoscope.simulation.replay import Schedule, read_schedule, write_table
 from sonoscope.simulation.scene_settings import SceneSettings
 from sonoscope.simulation.schedule import Supplies
-from sonoscope.simulation.sources import MappedBank
+from sonoscope.simulation.sources import Clip, MappedBank, SoundBank, assert_disjoint
 from sonoscope.simulation.stream import SceneStream, listener_for
 
 if sys.platform != "win32":
@@ -94,6 +96,8 @@ class SceneSetRecipe:
         sounds of its own name.
     data, scene
         Dry sounds, and the ranges scenes are drawn from.
+    splits
+        Dry sounds of the layout's splits, in place of `data`: no original sounds in two of them.
     places
         Measured rooms that scenes take place in, and recordings for ambience.
     """
@@ -108,6 +112,7 @@ class SceneSetRecipe:
     year: Literal[2019, 2020, 2021, 2022, 2023] = 2019
     sounds: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     data: ClipChoice = ClipChoice()
+    splits: tuple[SplitChoice, ...] = ()
     scene: SceneSettings = SceneSettings()
     places: PlaceChoice = PlaceChoice()
 
@@ -128,7 +133,17 @@ class SceneSetRecipe:
             check_rooms(self.layout, self.scene.rooms)
             if self.scene.mono_share:
                 raise ValueError(f"scene.mono_share must be 0 in the layout {self.layout}")
+        self._check_splits()
         return self
+
+    def _check_splits(self) -> None:
+        named = [number for choice in self.splits for number in choice.splits]
+        if named and self.layout == "plain":
+            raise ValueError("splits must come with a layout whose names tell a split")
+        if named and self.data != ClipChoice():
+            raise ValueError("data must be left out where splits are given")
+        if len(set(named)) < len(named):
+            raise ValueError("splits must name each split once")
 
     @property
     def moves(self) -> bool:
@@ -175,8 +190,6 @@ class SceneMaker:
         What is made.
     left_out
         Labels for which nothing sounds.
-    stream
-        The scenes.
     count
         How many there are: the number of tables; None where there is no end.
     """
@@ -184,14 +197,11 @@ class SceneMaker:
     def __init__(self, order: Order) -> None:
         recipe = from_table(json.loads(order.recipe), SceneSetRecipe, where="recipe")
         every = (*recipe.labels, *recipe.extra_labels)
-        sources = {x: tuple(dict.fromkeys((x, *recipe.sounds.get(x, ())))) for x in every}
-        wanted = {source for named in sources.values() for source in named}
         self.recipe, self._order = recipe, order
-        self._clips = find_clips(recipe.data, order.data, wanted)
-        sounds = bank(recipe.data, self._clips, recipe.scene.rate_hz)
-        if recipe.sounds:
-            sounds = MappedBank(sounds, sources)
-        self.left_out = tuple(x for x in every if x in recipe.sounds and x not in sounds.labels)
+        shelves = _shelves(recipe, order.data, every)
+        self._clips = [clip for shelf in shelves for clip in shelf.clips]
+        known = set[str].intersection(*(set(shelf.sounds.labels) for shelf in shelves))
+        self.left_out = tuple(x for x in every if x in recipe.sounds and x not in known)
         labels, extra = (
             tuple(x for x in named if x not in self.left_out)
             for named in (recipe.labels, recipe.extra_labels)
@@ -210,8 +220,45 @@ class SceneMaker:
         rate_hz = recipe.scene.rate_hz
         self._rooms = measured_rooms(recipe.places, order.data)
         beds = recorded_beds(recipe.places, order.data, rate_hz)
-        supplies = Supplies(sounds, labels, extra, self._rooms, beds)
-        self.stream = SceneStream(scene, supplies, order.seed, recipe.formats, plans=self._plans)
+        self._streams: dict[int | None, SceneStream] = {}
+        for shelf in shelves:
+            supplies = Supplies(shelf.sounds, labels, extra, self._rooms, beds)
+            stream = SceneStream(scene, supplies, order.seed, recipe.formats, plans=self._plans)
+            self._streams.update(dict.fromkeys(shelf.splits, stream))
+
+    @property
+    def stream(self) -> SceneStream:
+        """The scenes, of the first split where the splits have sounds of their own."""
+        return next(iter(self._streams.values()))
+
+    def stream_of(self, number: int) -> SceneStream:
+        """Give the stream that makes a scene: that of its split.
+
+        Raises
+        ------
+        SettingError
+            If the recipe has sounds for other splits, but none for that of the scene.
+        """
+        split = self._split(number)
+        if split not in self._streams:
+            raise SettingError(
+                f"splits must name every split of the set, but {self._name(number, 1)} has none"
+            )
+        return self._streams[split]
+
+    def _split(self, number: int) -> int | None:
+        return split_of(self._name(number, 1)) if self.recipe.splits else None
+
+    def in_turn(self, numbers: Iterable[int]) -> list[int]:
+        """Order scenes so that any beginning holds as many of every split, of all kinds."""
+        if not self.recipe.splits:
+            return list(numbers)
+        shuffled = np.random.default_rng(self._order.seed).permutation(max(numbers, default=0) + 1)
+        by_split: dict[int | None, list[int]] = {}
+        for number in sorted(numbers, key=lambda number: int(shuffled[number])):
+            by_split.setdefault(self._split(number), []).append(number)
+        turn = {x: (i, k) for k, row in enumerate(by_split.values()) for i, x in enumerate(row)}
+        return sorted(turn, key=turn.__getitem__)
 
     def _read_plans(self, labels: Collection[str]) -> tuple[Schedule, ...] | None:
         """Read the tables' schedules, without the labels that nothing sounds for."""
@@ -263,7 +310,7 @@ class SceneMaker:
     def write(self, out: Path, number: int) -> None:
         """Write a scene, the truth's JSON last."""
         recipe, duration_s = self.recipe, self.duration_s(number)
-        script, rate_hz = self.stream.script(number, duration_s), recipe.scene.rate_hz
+        script, rate_hz = self.stream_of(number).script(number, duration_s), recipe.scene.rate_hz
         listeners = [listener_for(x, rate_hz, script.foa_encoder) for x in recipe.formats]
         scenes = render(script, listeners)
         name = self._name(number, script.overlap)
@@ -317,6 +364,43 @@ class SceneMaker:
         source = attribution if attribution in self._licences else attribution.partition(": ")[2]
         licence = self._licences.get(source)
         return attribution if licence is None else f"{attribution} [{licence}]"
+
+
+@plain_dataclass(frozen=True, slots=True)
+class _Shelf:
+    """What sounds in some splits of a set; in all of it where `splits` is None."""
+
+    splits: tuple[int | None, ...]
+    clips: list[Clip]
+    sounds: SoundBank
+
+
+def _shelves(recipe: SceneSetRecipe, data: Path | None, labels: Sequence[str]) -> list[_Shelf]:
+    """Find the sounds of each split, and refuse an original that sounds in two of them."""
+    if not recipe.splits:
+        return [_shelf(recipe, recipe.data, data, labels, (None,), "own")]
+    shelves = [
+        _shelf(recipe, choice, data, labels, choice.splits, f"own/split{choice.splits[0]}")
+        for choice in recipe.splits
+    ]
+    for one, other in combinations(shelves, 2):
+        assert_disjoint(one.clips, other.clips)
+    return shelves
+
+
+def _shelf(
+    recipe: SceneSetRecipe,
+    choice: ClipChoice,
+    data: Path | None,
+    labels: Sequence[str],
+    splits: tuple[int | None, ...],
+    own: str,
+) -> _Shelf:
+    sources = {x: tuple(dict.fromkeys((x, *recipe.sounds.get(x, ())))) for x in labels}
+    wanted = {source for named in sources.values() for source in named}
+    clips = find_clips(choice, data, wanted, own=own)
+    sounds = bank(choice, clips, recipe.scene.rate_hz)
+    return _Shelf(splits, clips, MappedBank(sounds, sources) if recipe.sounds else sounds)
 
 
 def scene_stream(recipe: SceneSetRecipe, data: Path | None, seed: int) -> SceneStream:
@@ -477,7 +561,7 @@ def _write(
         write = partial(maker.write, out) if workers == 1 else partial(_write_one, order, out)
         done, made_s = len(numbers) - len(missing), 0.0
         reporting.progress(done, len(numbers), made_s)
-        for number in each_done(write, missing, workers):
+        for number in each_done(write, maker.in_turn(missing), workers):
             done, made_s = done + 1, made_s + maker.duration_s(number)
             reporting.progress(done, len(numbers), made_s)
         scenes = _whole_scenes(out)
