@@ -10,7 +10,7 @@ import pytest
 from sonoscope.core.errors import InputError
 from sonoscope.metrics.dcase2019 import Counts, Mode, Tally
 from sonoscope.metrics.fold_scores import SCORES, differences, estimates
-from sonoscope.metrics.scored_run import ScoredRun, read_run, write_run
+from sonoscope.metrics.scored_run import READINGS, Reading, ScoredRun, read_run, write_run
 
 N_EVENTS, FRAMES = 30, 25  # of half a second, one a second
 
@@ -42,7 +42,9 @@ def heard(seed: int, missed: float, error_deg: float) -> dict[str, Counts]:
 def run(
     seed: int, *, fold: int = 1, missed: float = 0.2, error_deg: float = 5.0, of: int = 0
 ) -> ScoredRun:
-    counts: dict[Mode, dict[str, Counts]] = {"strict": heard(of * 1000 + seed, missed, error_deg)}
+    counts: dict[Reading, dict[str, Counts]] = {
+        "strict": heard(of * 1000 + seed, missed, error_deg)
+    }
     return ScoredRun("foa", fold, seed, counts, 7, 20, 4.0, 10, 10, 3.0, 1.0, 50.0, "here")
 
 
@@ -62,12 +64,13 @@ def sum_of(each: ScoredRun) -> Counts:
     return total
 
 
-@pytest.mark.parametrize("mode", ["official", "strict"])
+@pytest.mark.parametrize("reading", READINGS)
 @pytest.mark.parametrize("missed", [0.3, 2.0])
-def test_scores_are_those_of_counts(mode: Mode, missed: float) -> None:
+def test_scores_are_those_of_counts(reading: Reading, missed: float) -> None:
+    mode: Mode = "strict" if reading == "strict" else "official"
     counts = {"a": replace(recording(missed, 9.0, np.random.default_rng(3)), mode=mode)}
     expected = counts["a"].scores()
-    found = estimates([replace(run(0), counts={mode: counts})], mode)
+    found = estimates([replace(run(0), counts={reading: counts})], reading)
     for name in SCORES:
         assert found[name].value == pytest.approx(getattr(expected, name), nan_ok=True), name
 

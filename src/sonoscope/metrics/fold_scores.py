@@ -21,7 +21,7 @@ from numpy import ndarray
 
 from sonoscope.core.errors import InputError
 from sonoscope.metrics.dcase2019 import Counts, Mode, Tally
-from sonoscope.metrics.scored_run import ScoredRun
+from sonoscope.metrics.scored_run import Reading, ScoredRun
 
 RESAMPLES = 1_000
 SCORES = ("er", "f", "de_deg", "fr", "seld", "frame_er", "frame_f")
@@ -54,13 +54,13 @@ class Estimate:
         return self.low > 0 or self.high < 0
 
 
-def estimates(runs: Sequence[ScoredRun], mode: Mode) -> dict[str, Estimate]:
+def estimates(runs: Sequence[ScoredRun], reading: Reading) -> dict[str, Estimate]:
     """Score one system by all of its trainings, each score by its name in `Scores`."""
-    return _estimates(_by_place(runs), None, mode)
+    return _estimates(_by_place(runs), None, reading)
 
 
 def differences(
-    runs: Sequence[ScoredRun], reference: Sequence[ScoredRun], mode: Mode
+    runs: Sequence[ScoredRun], reference: Sequence[ScoredRun], reading: Reading
 ) -> dict[str, Estimate]:
     """Give what one system scores more than another, by the folds and seeds that both have.
 
@@ -75,7 +75,7 @@ def differences(
     shared = sorted(ours.keys() & theirs.keys())
     if not shared:
         return {}
-    return _estimates({p: ours[p] for p in shared}, {p: theirs[p] for p in shared}, mode)
+    return _estimates({p: ours[p] for p in shared}, {p: theirs[p] for p in shared}, reading)
 
 
 Place = tuple[int, int]
@@ -87,15 +87,16 @@ def _by_place(runs: Sequence[ScoredRun]) -> dict[Place, ScoredRun]:
 
 
 def _estimates(
-    runs: Mapping[Place, ScoredRun], minus: Mapping[Place, ScoredRun] | None, mode: Mode
+    runs: Mapping[Place, ScoredRun], minus: Mapping[Place, ScoredRun] | None, reading: Reading
 ) -> dict[str, Estimate]:
     points, draws = {}, {}
+    mode: Mode = "strict" if reading == "strict" else "official"
     for place, run in runs.items():
-        table, names = _table(run, mode)
+        table, names = _table(run, reading)
         drawn = _drawn(place[0], len(table))
         points[place], draws[place] = _pooled(table, drawn, mode)
         if minus is not None:
-            other, other_names = _table(minus[place], mode)
+            other, other_names = _table(minus[place], reading)
             if names != other_names:
                 raise InputError(
                     f"fold {place[0]} must hold the same recordings for both systems,"
@@ -143,12 +144,14 @@ def _drawn(fold: int, n: int) -> Int[ndarray, "draw recording"]:
     return np.asarray(generator.multinomial(n, np.full(n, 1 / n), size=RESAMPLES))
 
 
-def _table(run: ScoredRun, mode: Mode) -> tuple[Float[ndarray, "recording number"], list[str]]:
+def _table(
+    run: ScoredRun, reading: Reading
+) -> tuple[Float[ndarray, "recording number"], list[str]]:
     """Lay the counts of a run out as numbers, a row a recording, in the order of their names."""
-    names = sorted(run.counts[mode])
+    names = sorted(run.counts[reading])
     if not names:
         raise InputError("a scored run must hold at least one recording, but none was given")
-    return np.array([_numbers(run.counts[mode][name]) for name in names]), names
+    return np.array([_numbers(run.counts[reading][name]) for name in names]), names
 
 
 def _numbers(counts: Counts) -> list[float]:

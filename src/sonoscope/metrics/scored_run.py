@@ -1,18 +1,26 @@
 """What one trained network scored on the recordings of one test fold, and the file it is kept in.
 
-Counts are kept a recording and in both modes of DCASE 2019, so that scores can be pooled, compared
-and resampled later without hearing anything again.
+Counts are kept a recording, in three readings of DCASE 2019, so that scores can be pooled, compared
+and resampled later without hearing anything again:
+
+- ``rounded``: the organisers' scorer, heard directions first rounded to the grid of 10 degrees, as
+  those who took part did, since the scorer itself floors them and so moves them by 5 on average;
+- ``as-is``: the organisers' scorer, directions as the network gives them;
+- ``strict``: `metrics.dcase2019`'s own mode, directions as the network gives them.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from sonoscope.core.durable import write_text
 from sonoscope.core.errors import InputError
-from sonoscope.metrics.dcase2019 import Counts, Mode, Tally
+from sonoscope.metrics.dcase2019 import Counts, Tally
+
+Reading = Literal["rounded", "as-is", "strict"]
+READINGS: tuple[Reading, ...] = get_args(Reading)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +36,7 @@ class ScoredRun:
     seed
         Of the training.
     counts
-        For each mode the counts of every test recording, by its name.
+        For each reading the counts of every test recording, by its name.
     parameters
         Weights that were learnt.
     recordings
@@ -48,7 +56,7 @@ class ScoredRun:
     channel_format: str
     fold: int
     seed: int
-    counts: Mapping[Mode, Mapping[str, Counts]]
+    counts: Mapping[Reading, Mapping[str, Counts]]
     parameters: int
     recordings: int
     epochs: float
