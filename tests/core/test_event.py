@@ -44,3 +44,10 @@ def test_an_unknown_direction_is_never_invented() -> None:
 def test_impossible_times_are_refused(onset_s: float, offset_s: float) -> None:
     with pytest.raises(InputError, match="must end after it begins"):
         Event("dog", float(onset_s), float(offset_s))
+
+
+def test_distances_go_from_waypoint_to_waypoint_and_are_unknown_without_any() -> None:
+    near, far = Waypoint(1.0, 0.0, 0.0, 2.0), Waypoint(2.0, 0.0, 0.0, 4.0)
+    event = Event("siren", 1.0, 2.0, (near, Waypoint(1.2, 0.1, 0.0), far))
+    np.testing.assert_allclose(event.distance_at([0.0, 1.0, 1.5, 3.0]), [2, 2, 3, 4])
+    assert np.isnan(Event("siren", 1.0, 2.0, (Waypoint(1.0, 0.0, 0.0),)).distance_at(1.5))

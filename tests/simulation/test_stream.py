@@ -78,14 +78,14 @@ def test_no_more_sound_at_once_than_asked(most: int) -> None:
     overlaps = set()
     for number in range(4):
         batch = scenes.batch(number, 2, 4.0)
-        overlaps |= set(batch.active.sum(dim=2).int().flatten().tolist())
+        overlaps |= set(batch.active.sum(dim=(2, 3)).int().flatten().tolist())
     assert max(overlaps) <= most
 
 
 def test_a_batch_is_divided_among_the_formats() -> None:
     batch = stream().batch(0, 4, 2.0)
     assert batch.sound.shape == (4, 4, 2 * RATE)
-    assert batch.active.shape == (4, 100, 3)
+    assert batch.active.shape == (4, 100, 3, 1)
     known = batch.direction.norm(dim=-1)
     assert torch.allclose(known, batch.active, atol=1e-5)
     with pytest.raises(SettingError, match="multiple of 2"):

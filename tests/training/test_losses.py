@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sonoscope.models.output import Output
-from sonoscope.training.losses import activity_loss, direction_loss, loss
+from sonoscope.training.losses import Truth, activity_loss, direction_loss, loss
 from sonoscope.training.recipe import DirectionLoss, LossSettings
 
 AHEAD, LEFT, UP = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]
@@ -85,8 +85,8 @@ def test_silence_and_perfect_answers_have_finite_gradients(kind: DirectionLoss) 
 
 def test_weights_scale_the_parts_of_the_sum() -> None:
     output = Output(torch.zeros(1, 1, 1), torch.tensor([[[LEFT]]]))
-    active, direction = torch.ones(1, 1, 1), torch.tensor([[[AHEAD]]])
-    found = loss(output, active, direction, LossSettings(activity_weight=2, direction_weight=3))
+    truth = Truth(torch.ones(1, 1, 1, 1), torch.tensor([[[[AHEAD]]]]), torch.zeros(1, 1, 1, 1))
+    found = loss(output, truth, LossSettings(activity_weight=2, direction_weight=3))
     assert float(found.total) == pytest.approx(2 * math.log(2) + 3 * 1.0, rel=1e-5)
     assert float(found.activity) == pytest.approx(math.log(2), rel=1e-6)
     assert float(found.direction) == pytest.approx(1.0, rel=1e-5)

@@ -1,5 +1,6 @@
 """Truth against itself is perfect; thresholds and mono scenes."""
 
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -21,7 +22,8 @@ class Oracle(nn.Module):
         self.batch, self.logit = batch, logit
 
     def forward(self, sound: Tensor) -> Output:
-        return Output(self.batch.active * self.logit - 3, 5 * self.batch.direction)
+        active, direction = self.batch.active[..., 0], self.batch.direction[..., 0, :]
+        return Output(active * self.logit - 3, 5 * direction)
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_the_best_threshold_is_below_what_is_said_too_quietly(batch: Batch) -> N
 def test_a_scene_without_directional_channels_gets_no_direction(batch: Batch) -> None:
     sound = batch.sound.clone()
     sound[0, 1:] = 0
-    answers = outputs(Oracle(batch, 6.0), [Batch(sound, batch.active, batch.direction)])
+    answers = outputs(Oracle(batch, 6.0), [replace(batch, sound=sound)])
     assert not np.any(answers[0].heard)
     assert np.any(answers[1].heard)
 
@@ -55,8 +57,9 @@ def test_a_scene_without_directional_channels_gets_no_direction(batch: Batch) ->
 def test_extra_labels_are_left_out_and_the_mode_is_put_back(batch: Batch) -> None:
     twice = Batch(
         batch.sound,
-        batch.active.repeat(1, 1, 2),
-        batch.direction.repeat(1, 1, 2, 1),
+        batch.active.repeat(1, 1, 2, 1),
+        batch.direction.repeat(1, 1, 2, 1, 1),
+        batch.distance_m.repeat(1, 1, 2, 1),
     )
     network = Oracle(twice, 6.0).train()
     answers = outputs(network, [twice], n_labels=1)

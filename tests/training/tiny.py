@@ -37,7 +37,8 @@ class TinyStream:
         heard = noise * active[..., 0].repeat_interleave(HOP, dim=1)
         sound = torch.stack([heard, heard * side[..., 0], 0 * heard, 0 * heard], dim=1)
         left = torch.tensor([0.0, 1.0, 0.0])
-        return Batch(sound, active, (active * side)[..., None] * left)
+        direction = (active * side)[..., None, None] * left
+        return Batch(sound, active[..., None], direction, active[..., None])
 
 
 class TinyNetwork(nn.Module):

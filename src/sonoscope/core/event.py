@@ -93,3 +93,12 @@ class Event:
         line = np.stack([np.interp(times, known, axis) for axis in self._vectors().T], axis=-1)
         vector: Float[ndarray, "*any 3"] = line / np.linalg.norm(line, axis=-1, keepdims=True)
         return vector
+
+    def distance_at(self, time_s: float | ArrayLike) -> Float[ndarray, "*any"]:
+        """Give metres to the source at moments, between the waypoints that know; nan without."""
+        times = np.asarray(time_s, np.float64)
+        known = [(w.time_s, w.distance_m) for w in self.path if w.distance_m is not None]
+        if not known:
+            return np.full(times.shape, np.nan)
+        at_s, metres = np.array(known, np.float64).T
+        return np.asarray(np.interp(times, at_s, metres))

@@ -123,12 +123,7 @@ def to_frames(events: Sequence[Event], labels: Sequence[str], frames_per_s: int)
 
 
 def _distances(event: Event, frames: range, frames_per_s: int) -> Float[ndarray, " frame"]:
-    known = [(w.time_s, w.distance_m) for w in event.path if w.distance_m is not None]
-    if not known:
-        return np.full(len(frames), np.nan)
-    times, metres = np.array(known, np.float64).T
-    middles = (np.arange(frames.start, frames.stop) + 0.5) / frames_per_s
-    return np.asarray(np.interp(middles, times, metres))
+    return event.distance_at((np.arange(frames.start, frames.stop) + 0.5) / frames_per_s)
 
 
 def _tracks(spans: Sequence[range]) -> list[int]:

@@ -23,6 +23,7 @@ from sonoscope.models.mask_crnn import MaskCrnn, MaskCrnnSettings
 from sonoscope.models.output import Output
 from sonoscope.models.paper_features import Moments, PaperFeatures, PaperFeatureSettings
 from sonoscope.models.res_scse_crnn import ResScseCrnn, ResScseCrnnSettings
+from sonoscope.targets.card import Target
 
 
 @dataclass(config=STRICT)
@@ -112,6 +113,15 @@ class Network(nn.Module):
             )
         front = self.front_ends[self.formats.index(channel_format)]
         return Network([channel_format], [front], self.body)
+
+
+def target_of(settings: NetworkSettings) -> Target:
+    """Tell how the network of some settings says what it hears."""
+    match settings:
+        case MaskCrnnNetwork() | CrnnNetwork() | ResScseCrnnNetwork():
+            return "classwise-xyz"
+        case _:
+            assert_never(settings)
 
 
 def build(settings: NetworkSettings, n_labels: int) -> Network:

@@ -57,12 +57,12 @@ class AugmentationSettings:
 
 def augmented(
     sound: Float[Tensor, "channel sample"],
-    direction: Float[Tensor, "frame label 3"],
+    direction: Float[Tensor, "*any 3"],
     channel_format: ChannelFormat,
     generator: np.random.Generator,
     asked: AugmentationSettings,
     encoded_from: MicArray | None = None,
-) -> tuple[Float[Tensor, "channel sample"], Float[Tensor, "frame label 3"]]:
+) -> tuple[Float[Tensor, "channel sample"], Float[Tensor, "*any 3"]]:
     """Turn and mirror a scene at random.
 
     Parameters
@@ -102,10 +102,10 @@ def drawn_transform(
 
 def transformed(
     sound: Float[Tensor, "channel sample"],
-    direction: Float[Tensor, "frame label 3"],
+    direction: Float[Tensor, "*any 3"],
     channel_format: ChannelFormat,
     transform: Float[ndarray, "3 3"],
-) -> tuple[Float[Tensor, "channel sample"], Float[Tensor, "frame label 3"]]:
+) -> tuple[Float[Tensor, "channel sample"], Float[Tensor, "*any 3"]]:
     """Let a scene's sound and its directions undergo a transform: what came from u comes from T u.
 
     Raises

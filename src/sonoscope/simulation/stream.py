@@ -25,15 +25,15 @@ from sonoscope.simulation.replay import Schedule
 from sonoscope.simulation.scene_settings import FoaKind, SceneSettings
 from sonoscope.simulation.schedule import Setting, Supplies, draw_script, replay_script
 from sonoscope.simulation.script import Script
-from sonoscope.targets.classwise import encode
+from sonoscope.targets.sources import lay_out
 
 LABEL_STEP_S = 0.02
-"""The frame step of DCASE 2019, at which truth is written."""
+"""The frame step of DCASE 2019, at which truth is written unless another is asked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Scenes for one training step.
+    """Scenes for one training step; `targets.sources` tells what a copy is.
 
     Attributes
     ----------
@@ -43,11 +43,14 @@ class Batch:
         1 where a label sounds.
     direction
         Unit vectors where it sounds and its direction is known, zeros elsewhere.
+    distance_m
+        How far away it is where that is known, 0 elsewhere.
     """
 
     sound: Float[Tensor, "batch channel sample"]
-    active: Float[Tensor, "batch frame label"]
-    direction: Float[Tensor, "batch frame label 3"]
+    active: Float[Tensor, "batch frame label copy"]
+    direction: Float[Tensor, "batch frame label copy 3"]
+    distance_m: Float[Tensor, "batch frame label copy"]
 
 
 def listener_for(
@@ -91,9 +94,13 @@ class SceneStream:
         How the scenes of batches are turned and mirrored.
     device
         Where scenes are rendered, and where batches then are; the same ones within rounding.
+    n_copies
+        How many sources of one label the truth holds at a moment.
+    label_step_s
+        Seconds from one frame of the truth to the next.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         ranges: SceneSettings,
         supplies: Supplies,
@@ -103,6 +110,8 @@ class SceneStream:
         plans: Sequence[Schedule] | None = None,
         augmentation: AugmentationSettings | None = None,
         device: str = "cpu",
+        n_copies: int = 1,
+        label_step_s: float = LABEL_STEP_S,
     ) -> None:
         self.labels, self.extra_labels = supplies.labels, supplies.extra_labels
         known = supplies.bank.labels
@@ -110,8 +119,9 @@ class SceneStream:
         if missing:
             raise SettingError(f"every label must have sounds, but {missing} have none")
         self.ranges, self.seed, self.formats = ranges, seed, tuple(formats)
-        self.grid = FrameGrid(ranges.rate_hz, whole_samples(LABEL_STEP_S, ranges.rate_hz))
+        self.grid = FrameGrid(ranges.rate_hz, whole_samples(label_step_s, ranges.rate_hz))
         self._supplies, self._plans, self._device = supplies, plans, device
+        self._n_copies = n_copies
         self._augmentation = augmentation or AugmentationSettings()
 
     def scenes(self, number: int, duration_s: float) -> tuple[Scene, ...]:
@@ -164,20 +174,21 @@ class SceneStream:
         scenes = [
             self._example(step * size + i, self.formats[i // share], window_s) for i in range(size)
         ]
-        sound, active, direction = (torch.stack(parts) for parts in zip(*scenes, strict=True))
-        return Batch(sound, active, direction)
+        return Batch(*(torch.stack(parts) for parts in zip(*scenes, strict=True)))
 
     def _example(
         self, number: int, channel_format: ChannelFormat, window_s: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Make a scene with its truth by frames, turned and mirrored as asked."""
         script = self.script(number, window_s)
         listener = self._listeners(script, (channel_format,))[0]
         (sound,), events = rendered(script, [listener])
         n_frames = self.grid.count(sound.shape[-1])
         labels = self.labels + self.extra_labels
-        here, towards = encode(events, labels, self.grid, n_frames)
-        direction = torch.from_numpy(towards).to(sound.device)
+        truth = lay_out(events, labels, self.grid, n_frames, self._n_copies)
+        active, direction, distance_m = (
+            torch.from_numpy(part.astype(np.float32)).to(sound.device) for part in truth
+        )
         receiver = listener.receiver
         array = receiver.array if isinstance(receiver, EncodedFoa) else None
         sound, direction = augmented(
@@ -188,4 +199,4 @@ class SceneStream:
             self._augmentation,
             array,
         )
-        return sound, torch.from_numpy(here.astype(np.float32)).to(sound.device), direction
+        return sound, active, direction, distance_m

@@ -18,6 +18,18 @@ from sonoscope.targets.classwise import Decoding
 CARD_KEY = "sonoscope.card"
 """Where the card lies in the metadata of the ONNX file."""
 
+Target = Literal["classwise-xyz", "accdoa", "multi-accdoa", "multi-accdoa-distance", "tracks"]
+"""How a network says what it hears; the modules of this room tell each."""
+
+COPIES: dict[Target, int] = {
+    "classwise-xyz": 1,
+    "accdoa": 1,
+    "multi-accdoa": 3,
+    "multi-accdoa-distance": 3,
+    "tracks": 3,
+}
+"""How many sources of one label at a moment each is taught."""
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Label = Annotated[str, Field(min_length=1)]
 
@@ -60,7 +72,7 @@ class Card:
     window: Annotated[int, Field(ge=1)]
     hop: Annotated[int, Field(ge=1)]
     decoding: Decoding
-    target: Literal["classwise-xyz"] = "classwise-xyz"
+    target: Target = "classwise-xyz"
     recipe: str = ""
     seed: int | None = None
     trained_on: str = ""

@@ -18,10 +18,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from sonoscope.core.direction import angle_between, angles
-from sonoscope.core.errors import InputError, SettingError
+from sonoscope.core.errors import SettingError
 from sonoscope.core.event import Event, Waypoint
 from sonoscope.core.frames import FrameGrid
 from sonoscope.core.recipe import STRICT
+from sonoscope.targets.sources import lay_out
 
 WAYPOINT_STEP_S = 0.1
 """Seconds between the waypoints of a source that moves."""
@@ -76,21 +77,8 @@ def encode(
     InputError
         If an event's label is none of `labels`.
     """
-    activity = np.zeros((n_frames, len(labels)), dtype=np.bool_)
-    direction = np.zeros((n_frames, len(labels), 3), dtype=np.float32)
-    column = {label: i for i, label in enumerate(labels)}
-    for event in sorted(events, key=lambda event: event.onset_s):
-        if event.label not in column:
-            raise InputError(
-                f"an event's label must be one of {', '.join(labels)}, "
-                f"but {event.label!r} was given"
-            )
-        start = grid.nearest_edge(event.onset_s)
-        frames = np.arange(start, min(n_frames, max(start + 1, grid.nearest_edge(event.offset_s))))
-        activity[frames, column[event.label]] = True
-        middles = (frames + 0.5) * grid.step_s
-        direction[frames, column[event.label]] = event.direction_at(middles) if event.path else 0.0
-    return activity, direction
+    sources = lay_out(events, labels, grid, n_frames)
+    return sources.active[..., 0], sources.direction[..., 0, :]
 
 
 def decode(

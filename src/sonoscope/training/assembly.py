@@ -8,10 +8,11 @@ import torch
 
 from sonoscope.core.errors import CheckpointError, SettingError
 from sonoscope.datasets.choice import bank
-from sonoscope.models.build import Network, build
+from sonoscope.models.build import Network, build, target_of
 from sonoscope.simulation.schedule import Supplies
 from sonoscope.simulation.sources import Clip
 from sonoscope.simulation.stream import SceneStream
+from sonoscope.targets.card import COPIES
 from sonoscope.training import checkpoint
 from sonoscope.training.loop import Listener, Machine, Parts, fit
 from sonoscope.training.material import Material, data_hash
@@ -79,6 +80,8 @@ def _train_stream(recipe: TrainRecipe, material: Material, device: str) -> Scene
         formats,
         augmentation=recipe.augmentation,
         device=device,
+        n_copies=COPIES[target_of(recipe.network)],
+        label_step_s=recipe.label_step_s,
     )
 
 
@@ -93,7 +96,14 @@ def validation_stream(recipe: TrainRecipe, clips: Sequence[Clip]) -> SceneStream
     sounds = bank(recipe.data, clips, scene.rate_hz, modelled_share=0.0)
     extra = tuple(label for label in recipe.extra_labels if label in sounds.labels)
     seed, formats = recipe.validation.seed, recipe.network.formats
-    return SceneStream(scene, Supplies(sounds, recipe.labels, extra), seed, formats)
+    return SceneStream(
+        scene,
+        Supplies(sounds, recipe.labels, extra),
+        seed,
+        formats,
+        n_copies=COPIES[target_of(recipe.network)],
+        label_step_s=recipe.label_step_s,
+    )
 
 
 def load(path: Path) -> tuple[Network, TrainRecipe]:

@@ -23,7 +23,7 @@ from sonoscope.models.build import normalise
 from sonoscope.simulation.stream import Batch
 from sonoscope.training import checkpoint, ema, log, validation
 from sonoscope.training.batches import Stream, batches, one_thread_each
-from sonoscope.training.losses import loss
+from sonoscope.training.losses import Truth, loss
 from sonoscope.training.recipe import TrainRecipe, differences, fingerprint, from_json, to_json
 from sonoscope.training.schedule import learning_rate, step_seed
 
@@ -305,7 +305,7 @@ class _Run:
         for group in optimizer.param_groups:
             group["lr"] = rate
         output = network(batch.sound.to(device, non_blocking=True))
-        errors = loss(output, batch.active.to(device), batch.direction.to(device), recipe.loss)
+        errors = loss(output, Truth.of(batch, device), recipe.loss)
         self.fabric.backward(errors.total)
         if recipe.gradient_clip:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.gradient_clip)

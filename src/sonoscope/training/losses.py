@@ -16,11 +16,25 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from sonoscope.models.output import Output
+from sonoscope.simulation.stream import Batch
 from sonoscope.training.recipe import LossSettings
 
 WEIGHT_2019 = 50.0
 WEIGHT_2020 = 1_000.0
 _SHORTEST = 1e-6  # a vector shorter than this has no direction
+
+
+class Truth(NamedTuple):
+    """What should have been answered; see `simulation.stream.Batch`."""
+
+    active: Float[Tensor, "batch frame label copy"]
+    direction: Float[Tensor, "batch frame label copy 3"]
+    distance_m: Float[Tensor, "batch frame label copy"]
+
+    @classmethod
+    def of(cls, batch: Batch, device: torch.device | str = "cpu") -> "Truth":
+        """Take the truth of a batch to where the network is."""
+        return cls(*(part.to(device) for part in (batch.active, batch.direction, batch.distance_m)))
 
 
 class Loss(NamedTuple):
@@ -31,15 +45,10 @@ class Loss(NamedTuple):
     direction: Float[Tensor, ""]
 
 
-def loss(
-    output: Output,
-    active: Float[Tensor, "batch frame label"],
-    direction: Float[Tensor, "batch frame label 3"],
-    settings: LossSettings,
-) -> Loss:
+def loss(output: Output, truth: Truth, settings: LossSettings) -> Loss:
     """Weigh both errors of a batch; computed in float32 whatever the network computes in."""
-    of_activity = activity_loss(output.activity.float(), active, settings)
-    of_direction = direction_loss(output.direction.float(), direction, settings)
+    of_activity = activity_loss(output.activity.float(), truth.active[..., 0], settings)
+    of_direction = direction_loss(output.direction.float(), truth.direction[..., 0, :], settings)
     total = settings.activity_weight * of_activity + settings.direction_weight * of_direction
     return Loss(total, of_activity, of_direction)
 

@@ -18,10 +18,13 @@ from sonoscope.datasets.surroundings import PlaceChoice
 from sonoscope.models.build import MaskCrnnNetwork, NetworkSettings
 from sonoscope.simulation.augment import AugmentationSettings
 from sonoscope.simulation.scene_settings import SceneSettings
+from sonoscope.simulation.stream import LABEL_STEP_S
 
 Precision = Literal["float32", "bfloat16"]
 ActivityLoss = Literal["bce", "focal"]
 DirectionLoss = Literal["cosine", "mse", "mse2019", "mse2020"]
+LABEL_STEPS_S = (LABEL_STEP_S, 0.1)
+"""Label frames of DCASE 2019, and of 2020 and later."""
 
 
 @settings(config=STRICT)
@@ -124,6 +127,8 @@ class TrainRecipe:
         How the network computes: autocast to bfloat16, and the layout of its convolutions.
     seed
         Of the first weights, of every scene and of dropout.
+    label_step_s
+        Seconds from one label frame to the next: 0.02 (2019) or 0.1 (2020 and later).
     """
 
     name: str
@@ -147,6 +152,7 @@ class TrainRecipe:
     precision: Precision = "float32"
     channels_last: bool = True
     seed: Annotated[int, Field(ge=0)] = 0
+    label_step_s: float = LABEL_STEP_S
 
     @model_validator(mode="after")
     def _labels_differ(self) -> "TrainRecipe":
@@ -154,6 +160,14 @@ class TrainRecipe:
             raise ValueError("labels must be at least one, but none was given")
         if len(set(self.all_labels)) < len(self.all_labels):
             raise ValueError("labels and extra_labels must all differ, but one was given twice")
+        return self
+
+    @model_validator(mode="after")
+    def _label_step_is_known(self) -> "TrainRecipe":
+        if self.label_step_s not in LABEL_STEPS_S:
+            raise ValueError(
+                f"label_step_s must be one of {LABEL_STEPS_S}, but {self.label_step_s} was given"
+            )
         return self
 
     @property

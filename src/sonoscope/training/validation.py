@@ -43,8 +43,8 @@ def outputs(
         probability = torch.sigmoid(output.activity.float()).cpu().numpy()[..., :n_labels]
         pointing = (batch.sound[:, 1:].abs().amax(dim=(1, 2)) > 0).numpy()
         heard = output.direction.float().cpu().numpy()[..., :n_labels, :]
-        active = batch.active.numpy()[..., :n_labels] > 0.5
-        direction = batch.direction.numpy()[..., :n_labels, :]
+        active = batch.active.numpy()[..., :n_labels, 0] > 0.5
+        direction = batch.direction.numpy()[..., :n_labels, 0, :]
         answers += [
             Answer(active[i], direction[i], probability[i], heard[i] * pointing[i])
             for i in range(len(active))
