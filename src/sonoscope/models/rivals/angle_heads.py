@@ -1,0 +1,27 @@
+"""Three linear heads a frame: activity, azimuth and elevation of each label.
+
+Angles are radians and unbounded; a network answers with the unit vectors that they point along.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sonoscope.models.output import Output
+
+
+class AngleHeads(nn.Module):
+    """From what each frame holds to a class-wise answer."""
+
+    def __init__(self, n_inputs: int, n_labels: int) -> None:
+        super().__init__()
+        self.activity = nn.Linear(n_inputs, n_labels)
+        self.azimuth = nn.Linear(n_inputs, n_labels)
+        self.elevation = nn.Linear(n_inputs, n_labels)
+
+    def forward(self, sequence: Float[Tensor, "batch frame feature"]) -> Output:
+        """Answer each frame."""
+        azimuth, elevation = self.azimuth(sequence).float(), self.elevation(sequence).float()
+        level = torch.cos(elevation)
+        x, y, z = level * torch.cos(azimuth), level * torch.sin(azimuth), torch.sin(elevation)
+        return Output(self.activity(sequence), torch.stack((x, y, z), dim=-1))
