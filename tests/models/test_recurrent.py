@@ -83,6 +83,7 @@ def test_the_way_ahead_hears_no_later_frame_and_the_way_back_no_earlier_one() ->
         assert torch.equal(by_frame, wanted)
 
 
+@pytest.mark.filterwarnings("ignore:The tensor attributes")  # of torch about its own layer
 def test_into_an_exported_graph_goes_the_layer_of_torch() -> None:
     class Layer(nn.Module):
         def __init__(self) -> None:
