@@ -8,6 +8,7 @@ audio tagging, sound event detection and spatial localization: DCASE 2019 baseli
 1904.03476, 2019.
 """
 
+from math import prod
 from typing import Annotated, Literal
 
 from jaxtyping import Float
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from sonoscope.core.recipe import STRICT
 from sonoscope.models.output import Output
 from sonoscope.models.rivals.angle_heads import AngleHeads
-from sonoscope.models.rivals.convolutions import Answering, double_convolution
+from sonoscope.models.rivals.convolutions import Answering, check_bins, double_convolution
 
 _POOLS = (2, 2, 2, 1)
 _FILTERS = (64, 128, 256, 512)
@@ -41,10 +42,17 @@ class Cnn9Settings:
 
 
 class Cnn9(nn.Module):
-    """The network, from features to answers."""
+    """The network, from features to answers.
 
-    def __init__(self, settings: Cnn9Settings, n_channels: int, n_labels: int) -> None:
+    Raises
+    ------
+    SettingError
+        If the pools leave no bin.
+    """
+
+    def __init__(self, settings: Cnn9Settings, n_channels: int, n_bins: int, n_labels: int) -> None:
         super().__init__()
+        check_bins(n_bins, prod(_POOLS))
         pool = nn.AvgPool2d if settings.pooling == "average" else nn.MaxPool2d
         layers: list[nn.Module] = []
         for n_inputs, n_filters, size in zip(
@@ -52,7 +60,7 @@ class Cnn9(nn.Module):
         ):
             layers += [double_convolution(n_inputs, n_filters), pool(size)]
         self.convolutions = nn.Sequential(*layers)
-        self.answering = Answering(8, settings.frames_per_answer)
+        self.answering = Answering(prod(_POOLS), settings.frames_per_answer)
         self.heads = AngleHeads(_FILTERS[-1], n_labels)
 
     def forward(self, features: Float[Tensor, "batch channel frame bin"]) -> Output:

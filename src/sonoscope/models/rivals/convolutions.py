@@ -17,6 +17,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from sonoscope.core.errors import SettingError
+
 
 def double_convolution(n_inputs: int, n_filters: int) -> nn.Sequential:
     """Make two 3×3 convolutions without bias, each normalised and rectified."""
@@ -26,6 +28,18 @@ def double_convolution(n_inputs: int, n_filters: int) -> nn.Sequential:
         nn.init.kaiming_uniform_(convolution.weight, nonlinearity="relu")
         layers += [convolution, nn.BatchNorm2d(n_filters), nn.ReLU()]
     return nn.Sequential(*layers)
+
+
+def check_bins(n_bins: int, pool: int) -> None:
+    """Refuse features whose bins a network's pools would use up.
+
+    Raises
+    ------
+    SettingError
+        If there are fewer bins than the pools put together make one of.
+    """
+    if n_bins < pool:
+        raise SettingError(f"features must have at least {pool} bins, but {n_bins} were given")
 
 
 class Answering(nn.Module):

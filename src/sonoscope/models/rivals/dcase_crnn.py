@@ -8,7 +8,7 @@
 | 2024 | as 2022 | as 2023 | 3 and the distance in metres, as they come |
 
 With one track it is ACCDOA: a label's vector is as long as it is sure, and one source of a label
-can be told at a moment. With three it is multi-ACCDOA.
+can be told at a moment (and no distance). With three it is multi-ACCDOA.
 
 References: K. Shimada et al., "ACCDOA: Activity-Coupled Cartesian Direction of Arrival
 Representation for Sound Event Localization and Detection", ICASSP 2021, and "Multi-ACCDOA:
@@ -27,10 +27,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT
 from sonoscope.models.crnn import Count, ProductGru, Share
 from sonoscope.models.output import VectorOutput
+from sonoscope.models.recurrent import two_way
+from sonoscope.models.rivals.convolutions import check_bins
 from sonoscope.models.rivals.self_attention import SelfAttention
 
 Year = Literal[2021, 2022, 2023, 2024]
@@ -73,7 +74,7 @@ class DcaseCrnnSettings:
     @property
     def tells_distance(self) -> bool:
         """Whether each vector comes with a distance."""
-        return self.year >= 2024
+        return self.year >= 2024 and self.tracks > 1
 
     @property
     def attentions(self) -> int:
@@ -95,12 +96,8 @@ class DcaseCrnn(nn.Module):
     ) -> None:
         super().__init__()
         self.settings, self.n_labels = settings, n_labels
+        check_bins(n_bins, prod(settings.bin_pools))
         left = n_bins // prod(settings.bin_pools)
-        if left == 0:
-            raise SettingError(
-                f"bin_pools must leave at least one of {n_bins} bins, "
-                f"but {settings.bin_pools} was given"
-            )
         self.convolutions = _convolutions(settings, n_channels)
         width = settings.recurrent_units
         recurrent = _TwoProducts if settings.year == 2021 else _LastProduct
@@ -161,8 +158,7 @@ class _LastProduct(nn.Module):
     def forward(
         self, sequence: Float[Tensor, "batch frame _"]
     ) -> Float[Tensor, "batch frame unit"]:
-        both: Tensor = self.gru(sequence)[0]
-        ahead, back = torch.tanh(both).chunk(2, dim=-1)
+        ahead, back = torch.tanh(two_way(self.gru, sequence)).chunk(2, dim=-1)
         return ahead * back
 
 

@@ -16,6 +16,7 @@ I. Misra, A. Shrivastava, A. Gupta and M. Hebert, "Cross-Stitch Networks for Mul
 CVPR 2016.
 """
 
+from math import prod
 from typing import Annotated, Literal
 
 import torch
@@ -27,7 +28,7 @@ from torch import Tensor, nn
 from sonoscope.core.recipe import STRICT
 from sonoscope.models.crnn import Count, Share
 from sonoscope.models.output import TrackOutput
-from sonoscope.models.rivals.convolutions import Answering, double_convolution
+from sonoscope.models.rivals.convolutions import Answering, check_bins, double_convolution
 from sonoscope.models.rivals.self_attention import TransformerLayer
 
 Stitch = Literal["at once", "in turn"]
@@ -94,10 +95,19 @@ class CrossStitch(nn.Module):
 
 
 class Einv2(nn.Module):
-    """The network, from features to answers."""
+    """The network, from features to answers.
 
-    def __init__(self, settings: Einv2Settings, n_channels: int, n_labels: int) -> None:
+    Raises
+    ------
+    SettingError
+        If the pools leave no bin, or the heads do not divide the last filters.
+    """
+
+    def __init__(
+        self, settings: Einv2Settings, n_channels: int, n_bins: int, n_labels: int
+    ) -> None:
         super().__init__()
+        check_bins(n_bins, 2 ** len(_TIME_POOLS))
         self.what = _branch(_N_LEVELS, settings)
         self.where = _branch(n_channels, settings)
         self.stitches = nn.ModuleList(
@@ -105,7 +115,7 @@ class Einv2(nn.Module):
         )
         self.what_tracks = nn.ModuleList(_track(settings, n_labels) for _ in range(settings.tracks))
         self.where_tracks = nn.ModuleList(_track(settings, 3) for _ in range(settings.tracks))
-        self.answering = Answering(4, settings.frames_per_answer)
+        self.answering = Answering(prod(_TIME_POOLS), settings.frames_per_answer)
 
     def forward(self, features: Float[Tensor, "batch channel frame bin"]) -> TrackOutput:
         """Answer floor(frame / frames_per_answer) label frames."""

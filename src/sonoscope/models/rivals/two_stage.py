@@ -28,8 +28,9 @@ from torch import Tensor, nn
 
 from sonoscope.core.recipe import STRICT
 from sonoscope.models.output import Output
+from sonoscope.models.recurrent import two_way
 from sonoscope.models.rivals.angle_heads import AngleHeads
-from sonoscope.models.rivals.convolutions import Answering, double_convolution
+from sonoscope.models.rivals.convolutions import Answering, check_bins, double_convolution
 
 Count = Annotated[int, Field(ge=1)]
 Stage = Literal["detection", "direction"]
@@ -61,17 +62,27 @@ class TwoStageSettings:
 
 
 class Crnn10(nn.Module):
-    """One stage: from features to answers."""
+    """One stage: from features to answers.
 
-    def __init__(self, settings: TwoStageSettings, n_channels: int, n_labels: int) -> None:
+    Raises
+    ------
+    SettingError
+        If the pools leave no bin.
+    """
+
+    def __init__(
+        self, settings: TwoStageSettings, n_channels: int, n_bins: int, n_labels: int
+    ) -> None:
         super().__init__()
+        pool = 2 ** len(settings.filters)
+        check_bins(n_bins, pool)
         layers: list[nn.Module] = []
         for n_inputs, n_filters in zip(
             (n_channels, *settings.filters), settings.filters, strict=False
         ):
             layers += [double_convolution(n_inputs, n_filters), nn.AvgPool2d(2)]
         self.convolutions = nn.Sequential(*layers)
-        self.answering = Answering(2 ** len(settings.filters), settings.frames_per_answer)
+        self.answering = Answering(pool, settings.frames_per_answer)
         width = settings.recurrent_units
         self.recurrent = nn.GRU(settings.filters[-1], width, batch_first=True, bidirectional=True)
         self.heads = AngleHeads(2 * width, n_labels)
@@ -79,7 +90,7 @@ class Crnn10(nn.Module):
     def forward(self, features: Float[Tensor, "batch channel frame bin"]) -> Output:
         """Answer floor(frame / frames_per_answer) label frames."""
         maps: Tensor = self.convolutions(self.answering.filled_up(features))
-        sequence: Tensor = self.recurrent(maps.mean(dim=3).transpose(1, 2))[0]
+        sequence = two_way(self.recurrent, maps.mean(dim=3).transpose(1, 2))
         activity, direction = self.heads(sequence)
         n_frames = features.shape[2]
         return Output(self.answering(activity, n_frames), self.answering(direction, n_frames))
@@ -88,10 +99,13 @@ class Crnn10(nn.Module):
 class TwoStage(nn.Module):
     """Both stages: the first as it was trained, the second to be trained."""
 
-    def __init__(self, settings: TwoStageSettings, n_channels: int, n_labels: int) -> None:
+    def __init__(
+        self, settings: TwoStageSettings, n_channels: int, n_bins: int, n_labels: int
+    ) -> None:
         super().__init__()
-        self.detection = Crnn10(settings, n_channels, n_labels).requires_grad_(requires_grad=False)
-        self.direction = Crnn10(settings, n_channels, n_labels)
+        self.detection = Crnn10(settings, n_channels, n_bins, n_labels)
+        self.detection.requires_grad_(requires_grad=False)
+        self.direction = Crnn10(settings, n_channels, n_bins, n_labels)
         self.train()
 
     def forward(self, features: Float[Tensor, "batch channel frame bin"]) -> Output:
@@ -117,12 +131,12 @@ class TwoStage(nn.Module):
         return {f"detection.{name}": value for name, value in first.items()} | own | taken
 
 
-def two_stage(settings: TwoStageSettings, n_channels: int, n_labels: int) -> nn.Module:
+def two_stage(settings: TwoStageSettings, n_channels: int, n_bins: int, n_labels: int) -> nn.Module:
     """Build the network of a stage."""
     match settings.stage:
         case "detection":
-            return Crnn10(settings, n_channels, n_labels)
+            return Crnn10(settings, n_channels, n_bins, n_labels)
         case "direction":
-            return TwoStage(settings, n_channels, n_labels)
+            return TwoStage(settings, n_channels, n_bins, n_labels)
         case _:
             assert_never(settings.stage)
