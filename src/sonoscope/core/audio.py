@@ -220,6 +220,33 @@ def read(path: Path, rate_hz: int | None = None) -> Recording:
     return Recording(np.concatenate(blocks, axis=1) if blocks else empty, rate_hz)
 
 
+def read_span(file: AudioFile, start: int, count: int) -> Float[ndarray, "channel sample"]:
+    """Read some samples of a file at its own rate, without those before them.
+
+    Costs little where samples can be sought: in WAV and AIFF.
+
+    Raises
+    ------
+    InputError
+        If the file does not hold them, or a sample is not a finite number.
+    """
+    with _opened(file.path) as sound:
+        try:
+            sound.seek(start)
+            samples = sound.read(count, dtype="float32", always_2d=True).T
+        except soundfile.LibsndfileError as error:
+            raise InputError(
+                f"{file.path}: cannot be read from {start}: {_reason(error)}"
+            ) from error
+    if samples.shape != (file.n_channels, count):
+        raise InputError(
+            f"{file.path}: must hold {count} samples from {start}, but {samples.shape[1]} were read"
+        )
+    if samples.size:
+        _check_numbers(file.path, samples, start, file.rate_hz)
+    return np.asarray(samples)
+
+
 def resample_chunks(
     chunks: Iterable[Float[ndarray, "channel sample"]], from_hz: int, to_hz: int
 ) -> Iterator[Float[ndarray, "channel sample"]]:

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import torch
 
+from sonoscope.core.audio import ChannelFormat
 from sonoscope.core.errors import CheckpointError, SettingError
 from sonoscope.datasets.choice import bank
+from sonoscope.datasets.recordings import RecordedScene
 from sonoscope.models.build import Network, build, target_of
 from sonoscope.simulation.schedule import Supplies
 from sonoscope.simulation.sources import Clip
 from sonoscope.simulation.stream import SceneStream
 from sonoscope.targets.card import COPIES
 from sonoscope.training import checkpoint
+from sonoscope.training.batches import Stream
 from sonoscope.training.loop import Listener, Machine, Parts, fit
 from sonoscope.training.material import Material, data_hash
 from sonoscope.training.recipe import TrainRecipe, from_json
+from sonoscope.training.recorded import Reading, RecordedStream, RecordedSweep
 
 
 def train(
@@ -52,7 +56,7 @@ def parts(recipe: TrainRecipe, material: Material, device: str = "cpu") -> Parts
     return Parts(
         network=Build(recipe),
         train=_train_stream(recipe, material, device),
-        validation=validation_stream(recipe, material.validation),
+        validation=validation_of(recipe, material),
         data_hash=data_hash(recipe, material),
         formats=recipe.network.formats,
     )
@@ -69,7 +73,14 @@ class Build:
         return build(self.recipe.network, len(self.recipe.all_labels))
 
 
-def _train_stream(recipe: TrainRecipe, material: Material, device: str) -> SceneStream:
+def _train_stream(recipe: TrainRecipe, material: Material, device: str) -> Stream:
+    if recipe.recordings is not None:
+        return RecordedStream(
+            [sides.train for sides in material.recorded],
+            reading_of(recipe),
+            recipe.seed,
+            augmentation=recipe.augmentation,
+        )
     sounds = bank(recipe.data, material.train, recipe.scene.rate_hz)
     formats, extra = recipe.network.formats, recipe.extra_labels
     supplies = Supplies(sounds, recipe.labels, extra, material.measured, material.beds)
@@ -83,6 +94,47 @@ def _train_stream(recipe: TrainRecipe, material: Material, device: str) -> Scene
         n_copies=COPIES[target_of(recipe.network)],
         label_step_s=recipe.label_step_s,
     )
+
+
+def validation_of(
+    recipe: TrainRecipe, material: Material, formats: Sequence[ChannelFormat] | None = None
+) -> Stream:
+    """Give what a recipe is validated with: scenes, or recordings from end to end.
+
+    Parameters
+    ----------
+    formats
+        Some of the network's; all where None.
+    """
+    wanted = tuple(formats or recipe.network.formats)
+    if recipe.recordings is None:
+        stream = validation_stream(recipe, material.validation)
+        stream.formats = wanted
+        return stream
+    heard = dict(zip(recipe.network.formats, material.recorded, strict=True))
+    count = recipe.validation.scenes
+    by_format = [
+        spread(heard[each].validation, count) for each in recipe.network.formats if each in wanted
+    ]
+    return RecordedSweep(by_format, reading_of(recipe))
+
+
+def reading_of(recipe: TrainRecipe) -> Reading:
+    """Tell how a recipe's recordings are read."""
+    n_copies = COPIES[target_of(recipe.network)]
+    return Reading(recipe.labels, recipe.rate_hz, recipe.label_step_s, n_copies)
+
+
+def spread(scenes: Sequence[RecordedScene], count: int) -> tuple[RecordedScene, ...]:
+    """Take so many recordings, evenly over all of them.
+
+    Examples
+    --------
+    >>> spread("abcdefg", 3)
+    ('a', 'c', 'e')
+    """
+    count = min(count, len(scenes))
+    return tuple(scenes[i * len(scenes) // count] for i in range(count))
 
 
 def validation_stream(recipe: TrainRecipe, clips: Sequence[Clip]) -> SceneStream:

@@ -25,6 +25,7 @@ from sonoscope.training import checkpoint, ema, log, validation
 from sonoscope.training.batches import Stream, batches, one_thread_each
 from sonoscope.training.losses import Truth, loss
 from sonoscope.training.recipe import TrainRecipe, differences, fingerprint, from_json, to_json
+from sonoscope.training.recorded import Sweeping
 from sonoscope.training.schedule import learning_rate, step_seed
 
 _NORMALISED_BY = 4  # batches of the training whose moments normalise features
@@ -244,14 +245,19 @@ class _Run:
             self.average = ema.averaged_copy(self.network)
         if self.fabric.is_global_zero:
             checkpoint.clean(self.out)
-            self.scenes = list(self._validation_scenes())
+            if not isinstance(self.parts.validation, Sweeping):  # recordings are read again
+                self.scenes = list(self._validation_scenes())
         self.fabric.barrier()
 
     def _validation_scenes(self) -> Iterator[Batch]:
         """Make whole batches, as a stream may divide each among channel formats."""
         size, window_s = self.recipe.batch_size, self.recipe.window_s
-        for step in range(-(-self.recipe.validation.scenes // size)):
-            yield self.parts.validation.batch(step, size, window_s)
+        stream = self.parts.validation
+        n_batches = -(-self.recipe.validation.scenes // size)
+        if isinstance(stream, Sweeping):
+            n_batches = stream.n_batches(size, window_s)
+        for step in range(n_batches):
+            yield stream.batch(step, size, window_s)
 
     def finish(self) -> Path:
         """Take the steps that are left."""
@@ -349,16 +355,15 @@ class _Run:
 
     def _answers(self) -> dict[str, list[validation.Answer]]:
         """Let the averaged weights answer the validation scenes of each channel format."""
-        formats, size = self.parts.formats, self.recipe.batch_size
-        with self.fabric.autocast():
-            answers = validation.outputs(
-                self.average, self.scenes, n_labels=len(self.recipe.labels)
-            )
-        share = size // len(formats)
-        return {
-            heard_as: [answer for i, answer in enumerate(answers) if i % size // share == part]
-            for part, heard_as in enumerate(formats)
-        }
+        answers: dict[str, list[validation.Answer]] = {name: [] for name in self.parts.formats}
+        n_labels = len(self.recipe.labels)
+        for batch in self.scenes or self._validation_scenes():
+            with self.fabric.autocast():
+                heard = validation.outputs(self.average, [batch], n_labels=n_labels)
+            share = len(heard) // len(answers)
+            for part, of_format in enumerate(answers.values()):
+                of_format += heard[part * share : (part + 1) * share]
+        return answers
 
     def _row(
         self,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sonoscope.core.errors import SettingError
 from sonoscope.datasets.choice import ClipChoice, find_clips
+from sonoscope.datasets.published import Sides, split_recordings
 from sonoscope.datasets.surroundings import measured_rooms, recorded_beds
 from sonoscope.simulation.beds import RecordedBed
 from sonoscope.simulation.measured import MeasuredRoom
@@ -21,16 +22,20 @@ from sonoscope.training.recipe import TrainRecipe, fingerprint, to_json
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Clips to train with, clips that the training never hears, and real surroundings."""
+    """Clips to train with, clips that the training never hears, and real surroundings.
+
+    Where recordings are trained on, they stand in `recorded`, once for each channel format.
+    """
 
     train: tuple[Clip, ...]
     validation: tuple[Clip, ...]
     measured: tuple[MeasuredRoom, ...] = ()
     beds: tuple[RecordedBed, ...] = ()
+    recorded: tuple[Sides, ...] = ()
 
 
 def gather(recipe: TrainRecipe, data: Path | None) -> Material:
-    """List the clips of a recipe, those of its labels and extra labels.
+    """List the clips of a recipe, those of its labels and extra labels, or its recordings.
 
     Raises
     ------
@@ -40,6 +45,9 @@ def gather(recipe: TrainRecipe, data: Path | None) -> Material:
     InputError
         If a data set is not where it should be.
     """
+    if recipe.recordings is not None:
+        chosen, formats = recipe.recordings, recipe.network.formats
+        return Material((), (), recorded=tuple(split_recordings(chosen, data, x) for x in formats))
     asked, labels = recipe.data, recipe.all_labels
     rooms = measured_rooms(recipe.places, data)
     beds = recorded_beds(recipe.places, data, recipe.scene.rate_hz)
@@ -91,7 +99,12 @@ def data_hash(recipe: TrainRecipe, material: Material) -> str:
     clips = (*_names(material.train), "|", *_names(material.validation))
     rooms = (f"{room.name}/{room.n_positions}" for room in material.measured)
     beds = (f"bed of {bed.samples.shape}" for bed in material.beds)
-    return fingerprint(to_json(recipe), *clips, *rooms, *beds)
+    sides = (
+        f"{scene.channel_format}/{scene.name} of {scene.audio.stat().st_size}"
+        for apart in material.recorded
+        for scene in (*apart.train, *apart.validation)
+    )
+    return fingerprint(to_json(recipe), *clips, *rooms, *beds, *sides)
 
 
 def _names(clips: Sequence[Clip]) -> list[str]:

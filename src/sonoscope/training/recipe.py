@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass as settings
 from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT
 from sonoscope.datasets.choice import ClipChoice
+from sonoscope.datasets.published import RecordingChoice, check_labels
 from sonoscope.datasets.surroundings import PlaceChoice
 from sonoscope.models.build import MaskCrnnNetwork, NetworkSettings
 from sonoscope.simulation.augment import AugmentationSettings
@@ -57,7 +58,8 @@ class ValidationSettings:
     every
         Steps between two validations.
     scenes
-        How many scenes, rounded up to whole batches.
+        How many scenes, rounded up to whole batches; how many recordings, spread over all of
+        them, where recordings are trained on.
     seed
         Which scenes.
     scene
@@ -110,6 +112,8 @@ class TrainRecipe:
         How training scenes are turned and mirrored.
     places
         Measured rooms and recorded ambiences of the training scenes.
+    recordings
+        Recordings to train on in place of scenes: then `scene`, `data` and `places` are not used.
     steps, batch_size, window_s
         Steps of the optimiser, scenes in each, and seconds in each scene.
     learning_rate
@@ -141,6 +145,7 @@ class TrainRecipe:
     validation: ValidationSettings = ValidationSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     places: PlaceChoice = PlaceChoice()
+    recordings: RecordingChoice | None = None
     steps: Annotated[int, Field(ge=1)] = 3_000
     batch_size: Annotated[int, Field(ge=1)] = 8
     window_s: Annotated[float, Field(gt=0)] = 5.0
@@ -169,6 +174,26 @@ class TrainRecipe:
                 f"label_step_s must be one of {LABEL_STEPS_S}, but {self.label_step_s} was given"
             )
         return self
+
+    @model_validator(mode="after")
+    def _recordings_fit(self) -> "TrainRecipe":
+        chosen = self.recordings
+        if chosen is None:
+            return self
+        if self.extra_labels:
+            raise ValueError("extra_labels must be left out where recordings are trained on")
+        if chosen.format is not None and (chosen.format,) != self.network.formats:
+            raise ValueError(
+                f"recordings.format must be that of the network, {', '.join(self.network.formats)},"
+                f" but {chosen.format} was given"
+            )
+        check_labels(chosen.kind, self.labels)
+        return self
+
+    @property
+    def rate_hz(self) -> int:
+        """At which rate the network listens."""
+        return self.scene.rate_hz if self.recordings is None else self.recordings.rate_hz
 
     @property
     def all_labels(self) -> tuple[str, ...]:
