@@ -7,9 +7,9 @@ import torch
 
 from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import from_table
-from sonoscope.models.build import CrnnNetwork, ResScseCrnnNetwork, build, normalise
-from sonoscope.models.paper_features import PaperFeatures, PaperFeatureSettings
-from sonoscope.training.recipe import TrainRecipe
+from sonoscope.models.build import CrnnNetwork, MCrnnNetwork, ResScseCrnnNetwork, build, normalise
+from sonoscope.models.paper_features import PAPER48, PaperFeatures, PaperFeatureSettings
+from sonoscope.training.recipe import TrainRecipe, from_json, to_json
 
 LABELS = {"name": "trial", "labels": ["a", "b"]}
 
@@ -20,6 +20,7 @@ LABELS = {"name": "trial", "labels": ["a", "b"]}
         ({}, ("foa", "tetra")),
         ({"kind": "mask_crnn", "formats": ["tetra"]}, ("tetra",)),
         ({"kind": "crnn"}, ("foa",)),
+        ({"kind": "m_crnn"}, ("foa",)),
         ({"kind": "res_scse_crnn", "features": {"channel_format": "tetra"}}, ("tetra",)),
     ],
 )
@@ -36,9 +37,9 @@ def test_a_kind_that_is_none_is_refused_by_name() -> None:
         from_table({**LABELS, "network": {"surprise": 1}}, TrainRecipe, where="test")
 
 
-@pytest.mark.parametrize("settings", [CrnnNetwork("crnn"), ResScseCrnnNetwork("res_scse_crnn")])
+@pytest.mark.parametrize("settings", [CrnnNetwork(), MCrnnNetwork(), ResScseCrnnNetwork()])
 def test_the_papers_networks_answer_at_the_label_rate(
-    settings: CrnnNetwork | ResScseCrnnNetwork,
+    settings: CrnnNetwork | MCrnnNetwork | ResScseCrnnNetwork,
 ) -> None:
     network = build(settings, n_labels=3).eval()
     with torch.no_grad():
@@ -47,9 +48,25 @@ def test_the_papers_networks_answer_at_the_label_rate(
     assert output.direction.shape == (1, 50, 3, 3)
 
 
+def test_a_recipe_may_begin_from_a_preset() -> None:
+    def features(**table: Any) -> PaperFeatureSettings:
+        network = {"kind": "crnn", "features": table}
+        recipe = from_table({**LABELS, "network": network}, TrainRecipe, where="test")
+        assert isinstance(recipe.network, CrnnNetwork)
+        assert from_json(to_json(recipe), where="test") == recipe
+        return recipe.network.features
+
+    assert features(preset="paper") == PaperFeatureSettings()
+    assert features(preset="paper48") == PAPER48
+    tetra = features(preset="paper48", channel_format="tetra")
+    assert (tetra.rate_hz, tetra.channel_format) == (48_000, "tetra")
+    with pytest.raises(SettingError, match=r"features: .*paper, paper48.*, but 'paper96' was given"):
+        features(preset="paper96")
+
+
 def test_features_are_normalised_by_the_sounds_given() -> None:
     features = PaperFeatureSettings(channel_format="tetra")
-    network = build(CrnnNetwork("crnn", features), n_labels=2)
+    network = build(CrnnNetwork(features), n_labels=2)
     sounds = [0.3 * torch.randn(2, 4, 24_000) for _ in range(2)]
     normalise(network, sounds)
     front = network.front_ends[0]

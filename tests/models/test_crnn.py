@@ -1,38 +1,84 @@
-from pathlib import Path
+"""Blocks, recurrent layers and heads: what is the same in every network of the paper."""
 
-import numpy as np
-import onnxruntime
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
+from tests.models.listening import frames_heard, heard, lived_in, noise, numbers, size
 from torch import Tensor, nn
 
 from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import from_table
-from sonoscope.models.crnn import Crnn, CrnnSettings, DirectionHead, ProductGru
+from sonoscope.models.crnn import Crnn, CrnnSettings, DirectionHead, ProductGru, crnn
+from sonoscope.models.m_crnn import MCrnnSettings, m_crnn
+from sonoscope.models.res_scse_crnn import ResScseCrnnSettings, res_scse_crnn
 
-SMALL = CrnnSettings(filters=8, recurrent_units=12, head_units=10)
-
-
-def noise(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+N_LABELS = 11
 
 
-def lived_in(network: nn.Module) -> nn.Module:
-    """Give batch normalisation statistics other than those of birth, then stop learning."""
-    generator = torch.Generator().manual_seed(1)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            assert module.running_mean is not None
-            assert module.running_var is not None
-            module.running_mean.normal_(std=0.3, generator=generator)
-            module.running_var.uniform_(0.5, 2.0, generator=generator)
-    return network.eval()
+def build(kind: str, n_channels: int = 7, n_mels: int = 64, **settings: Any) -> Crnn:
+    match kind:
+        case "crnn":
+            return crnn(CrnnSettings(**settings), n_channels, n_mels, N_LABELS)
+        case "m_crnn":
+            return m_crnn(MCrnnSettings(**settings), n_channels, n_mels, N_LABELS)
+        case _:
+            asked = ResScseCrnnSettings(**settings)
+            return res_scse_crnn(asked, n_channels, n_mels, N_LABELS)
 
 
-@pytest.mark.parametrize(("n_channels", "n_parameters"), [(7, 513_324), (10, 515_052)])
-def test_the_size_is_the_published_networks(n_channels: int, n_parameters: int) -> None:
-    network = Crnn(CrnnSettings(), n_channels, n_mels=64, n_labels=11)
-    assert sum(weight.numel() for weight in network.parameters()) == n_parameters
+SMALL: dict[str, Any] = {"filters": 8, "recurrent_units": 12, "head_units": 10}
+EVERY = pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("crnn", {}),
+        ("crnn", {"norm": "bin"}),
+        ("crnn", {"bands": "mean", "recurrent_layers": 0}),
+        ("m_crnn", {}),
+        ("m_crnn", {"mel_pools": (32,), "norm": "bin"}),
+        ("res_scse_crnn", {"norm": "bin"}),
+        *(
+            ("res_scse_crnn", {"placement": placement, "pre_activation": before})
+            for placement in (
+                *("none", "main", "shortcut", "post", "standard-post"),
+                *("post-elu", "standard-post-elu"),
+            )
+            for before in (False, True)
+        ),
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "foa", "tetra"),
+    [
+        ("crnn", {}, 513_324, 515_052),
+        ("m_crnn", {}, 755_020, 755_404),
+        ("res_scse_crnn", {}, 640_044, 641_964),
+        ("res_scse_crnn", {"placement": "none"}, 633_708, 635_628),
+        ("res_scse_crnn", {"ratio": 1}, 658_476, 660_396),
+        ("res_scse_crnn", {"ratio": 2}, 646_188, 648_108),
+        ("res_scse_crnn", {"ratio": 8}, 636_972, 638_892),
+        ("res_scse_crnn", {"ratio": 16}, 635_436, 637_356),
+    ],
+)
+def test_the_size_is_the_published_networks(
+    kind: str, settings: dict[str, Any], foa: int, tetra: int
+) -> None:
+    assert size(build(kind, 7, **settings)) == foa
+    assert size(build(kind, 10, **settings)) == tetra
+
+
+@EVERY
+@pytest.mark.parametrize("n_channels", [7, 10])
+def test_every_label_is_answered_for_every_frame(
+    kind: str, settings: dict[str, Any], n_channels: int
+) -> None:
+    network = build(kind, n_channels, **{**SMALL, **settings})
+    activity, direction = network(noise(2, n_channels, 9, 64))
+    assert activity.shape == (2, 9, N_LABELS)
+    assert direction.shape == (2, 9, N_LABELS, 3)
 
 
 @pytest.mark.parametrize(
@@ -41,18 +87,13 @@ def test_the_size_is_the_published_networks(n_channels: int, n_parameters: int) 
 def test_answers_come_at_the_rate_of_the_pool_times_the_repeats(
     time_pool: int, repeat: int, n_answers: int
 ) -> None:
-    settings = CrnnSettings(
-        filters=8, recurrent_units=12, head_units=10, time_pool=time_pool, repeat=repeat
-    )
-    activity, direction = Crnn(settings, 7, 64, n_labels=5)(noise(2, 7, 53, 64))
-    assert activity.shape == (2, n_answers, 5)
-    assert direction.shape == (2, n_answers, 5, 3)
+    network = build("crnn", **SMALL, time_pool=time_pool, repeat=repeat)
+    assert numbers(network(noise(2, 7, 53, 64))).shape[1] == n_answers
 
 
 def test_a_repeated_answer_is_the_same_answer_side_by_side() -> None:
-    torch.manual_seed(0)
-    once = lived_in(Crnn(CrnnSettings(time_pool=5), 7, 64, 11))
-    often = lived_in(Crnn(CrnnSettings(time_pool=5, repeat=5), 7, 64, 11))
+    once = lived_in(build("crnn", time_pool=5))
+    often = lived_in(build("crnn", time_pool=5, repeat=5))
     often.load_state_dict(once.state_dict())
     features = noise(2, 7, 20, 64)
     for one, many in zip(once(features), often(features), strict=True):
@@ -61,18 +102,18 @@ def test_a_repeated_answer_is_the_same_answer_side_by_side() -> None:
 
 @pytest.mark.parametrize("head", ["xyz", "angles"])
 def test_directions_are_vectors(head: DirectionHead) -> None:
-    settings = CrnnSettings(filters=8, recurrent_layers=0, direction_head=head)
-    network = Crnn(settings, 7, 64, 11).eval()
+    network = build("crnn", filters=8, recurrent_layers=0, direction_head=head).eval()
     length = network(30 * noise(2, 7, 20, 64)).direction.norm(dim=-1)
     if head == "angles":
-        torch.testing.assert_close(length, torch.ones(2, 20, 11))
+        torch.testing.assert_close(length, torch.ones(2, 20, N_LABELS))
     else:
         assert length.max() < 3**0.5
         assert length.std() > 0
 
 
 def test_the_angle_head_turns_counter_clockwise_and_up() -> None:
-    network = Crnn(CrnnSettings(recurrent_layers=0, direction_head="angles"), 7, 64, 1).eval()
+    settings = CrnnSettings(recurrent_layers=0, direction_head="angles")
+    network = crnn(settings, 7, 64, n_labels=1).eval()
     last = network.get_submodule("tail.direction.2")
     assert isinstance(last, nn.Linear)
     nn.init.zeros_(last.weight)
@@ -103,69 +144,103 @@ def gru_by_hand(sequence: Tensor, cell: nn.GRU, suffix: str) -> Tensor:
 
 
 def test_the_two_directions_of_a_gru_are_multiplied() -> None:
-    torch.manual_seed(0)
     layer, sequence = ProductGru(6, 5), noise(3, 9, 6)
     ahead = gru_by_hand(sequence, layer.gru, "")
     back = gru_by_hand(sequence.flip(1), layer.gru, "_reverse").flip(1)
     torch.testing.assert_close(layer(sequence), ahead * back)
 
 
-def frames_heard(network: nn.Module, features: Tensor, answer: int) -> tuple[int, int]:
-    """Give the first and last feature frame that an answer depends on."""
-    features = features.clone().requires_grad_()
-    output = network(features)
-    total = output.activity[:, answer].sum() + output.direction[:, answer].sum()
-    (gradient,) = torch.autograd.grad(total, features)
-    heard = gradient.abs().sum(dim=(0, 1, 3)).nonzero()[:, 0]
-    return int(heard[0]), int(heard[-1])
+def test_a_mean_over_bands_hears_nothing_of_their_order() -> None:
+    settings: dict[str, Any] = {"mel_pools": (1,), "recurrent_layers": 0}
+    turned: Callable[[Tensor], Tensor] = lambda maps: maps.roll(1, dims=3)  # noqa: E731
+    maps = noise(1, 7, 4, 64)
+    maps[..., (0, 1, 2, -3, -2, -1)] = 0  # what is turned round must not touch the edges
+    mean = lived_in(build("crnn", **settings, bands="mean"))
+    torch.testing.assert_close(mean(maps), mean(turned(maps)), rtol=0, atol=1e-5)
+    flat = lived_in(build("crnn", **settings))
+    assert (flat(maps).activity - flat(turned(maps)).activity).abs().max() > 1e-3
 
 
-def test_three_convolutions_hear_three_frames_around() -> None:
-    network = lived_in(Crnn(CrnnSettings(recurrent_layers=0), 7, 64, 11))
-    assert frames_heard(network, noise(4, 7, 30, 64), 15) == (12, 18)
+@pytest.mark.parametrize(
+    ("kind", "settings", "reach"),
+    [
+        ("crnn", {}, 3),
+        ("crnn", {"bands": "mean"}, 3),
+        ("m_crnn", {}, 9),
+        ("m_crnn", {"mel_pools": (32,)}, 3),
+        ("res_scse_crnn", {"excitation": "sse"}, 6),
+        ("res_scse_crnn", {"placement": "none"}, 6),
+        ("res_scse_crnn", {"placement": "none", "pre_activation": True}, 6),
+    ],
+)
+def test_without_recurrent_layers_an_answer_hears_so_many_frames_around(
+    kind: str, settings: dict[str, Any], reach: int
+) -> None:
+    network = lived_in(build(kind, filters=16, recurrent_layers=0, **settings))
+    assert frames_heard(network, noise(4, 7, 24, 64), 11) == (11 - reach, 11 + reach)
 
 
 def test_pooling_time_by_five_hears_two_answers_and_a_frame_around() -> None:
-    network = lived_in(Crnn(CrnnSettings(recurrent_layers=0, time_pool=5), 7, 64, 11))
-    assert frames_heard(network, noise(32, 7, 60, 64), 6) == (30 - 11, 34 + 11)
+    network = lived_in(build("crnn", filters=16, recurrent_layers=0, time_pool=5))
+    assert frames_heard(network, noise(24, 7, 60, 64), 6) == (30 - 11, 34 + 11)
 
 
-def test_recurrent_layers_hear_everything() -> None:
-    torch.manual_seed(0)
-    network = lived_in(Crnn(SMALL, 7, 64, 11))
-    assert frames_heard(network, noise(4, 7, 30, 64), 15) == (0, 29)
+@pytest.mark.parametrize("excitation", ["cse", "scse"])
+@pytest.mark.parametrize(
+    "placement", ["main", "shortcut", "post", "standard-post", "post-elu", "standard-post-elu"]
+)
+def test_channel_excitation_hears_the_whole_window(excitation: str, placement: str) -> None:
+    settings: dict[str, Any] = {"excitation": excitation, "placement": placement}
+    network = lived_in(build("res_scse_crnn", filters=16, recurrent_layers=0, **settings))
+    assert frames_heard(network, noise(2, 7, 24, 64), 11) == (0, 23)
 
 
-def test_a_batch_is_one_at_a_time() -> None:
-    network = lived_in(Crnn(SMALL, 7, 64, 11))
-    features = noise(3, 7, 20, 64)
-    together = network(features)
-    for i in range(3):
-        for all_of_them, one in zip(together, network(features[i : i + 1]), strict=True):
-            torch.testing.assert_close(all_of_them[i], one[0], rtol=0, atol=1e-5)
+@pytest.mark.parametrize("kind", ["crnn", "m_crnn", "res_scse_crnn"])
+def test_recurrent_layers_hear_everything(kind: str) -> None:
+    network = lived_in(build(kind, **SMALL))
+    assert frames_heard(network, noise(4, 7, 24, 64), 11) == (0, 23)
+
+
+@EVERY
+def test_an_answer_depends_on_its_own_item_alone(kind: str, settings: dict[str, Any]) -> None:
+    network = lived_in(build(kind, **{**SMALL, **settings}))
+    features = noise(3, 7, 8, 64)
+    items = heard(network, features, frame=4, items=slice(1, 2)).any(dim=1)
+    assert items.tolist() == [False, True, False]
+    together = numbers(network(features))
+    alone = torch.cat([numbers(network(one[None])) for one in features])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
 
 
 def test_dropout_is_for_learning_only() -> None:
-    network = Crnn(
-        CrnnSettings(filters=8, recurrent_units=12, head_units=10, dropout=0.5), 7, 64, 11
-    )
+    network = build("crnn", **SMALL, dropout=0.5)
     features = noise(1, 7, 20, 64)
     assert not torch.equal(network(features).activity, network(features).activity)
     network.eval()
     assert torch.equal(network(features).activity, network(features).activity)
 
 
-def test_every_weight_learns() -> None:
-    network = Crnn(SMALL, 7, 64, 11)
-    output = network(noise(2, 7, 20, 64))
-    loss = output.activity.square().sum() + output.direction.square().sum()
+@EVERY
+def test_every_weight_learns(kind: str, settings: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    ratio = {"ratio": 1} if kind == "res_scse_crnn" else {}
+    network = build(kind, **{**SMALL, **settings, **ratio})
+    loss = numbers(network(noise(2, 7, 12, 64))).square().sum()
     for gradient in torch.autograd.grad(loss, list(network.parameters())):
         assert gradient.abs().sum() > 0
 
 
 def test_pools_that_do_not_divide_the_mel_bands_are_refused() -> None:
-    with pytest.raises(SettingError, match=r"divisor of 48 mel bands, but \(4, 4, 2\) was given"):
-        Crnn(CrnnSettings(), 7, n_mels=48, n_labels=11)
+    for kind in ("crnn", "m_crnn", "res_scse_crnn"):
+        with pytest.raises(SettingError, match=r"divisor of 48 mel bands, but \(4, 4, 2\) was"):
+            build(kind, n_mels=48)
+    with pytest.raises(SettingError, match=r"but \(\) was given"):
+        build("crnn", mel_pools=())
+
+
+def test_a_ratio_over_the_filters_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"ratio must be in 1..8, but 16 was given"):
+        build("res_scse_crnn", filters=8, ratio=16)
 
 
 def test_a_misspelt_key_is_refused_by_name() -> None:
@@ -173,25 +248,5 @@ def test_a_misspelt_key_is_refused_by_name() -> None:
         from_table({"timepool": 5}, CrnnSettings, where="recipe.toml")
     with pytest.raises(SettingError, match="time_pool"):
         from_table({"time_pool": 0}, CrnnSettings, where="recipe.toml")
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # the exporter's own
-def test_an_onnx_file_answers_the_same(tmp_path: Path) -> None:
-    network = lived_in(Crnn(CrnnSettings(time_pool=5, repeat=5), 7, 64, 11))
-    program = torch.onnx.export(
-        network,
-        (noise(2, 7, 20, 64),),  # the exporter takes a second or more for each frame of a GRU
-        dynamo=True,
-        verbose=False,
-        input_names=["features"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-    )
-    assert program is not None
-    program.save(tmp_path / "crnn.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "crnn.onnx")
-    for n_windows in (1, 3):
-        features = noise(n_windows, 7, 20, 64, seed=n_windows)
-        answers = session.run(None, {"features": features.numpy()})
-        for ours, theirs in zip(network(features), answers, strict=True):
-            np.testing.assert_allclose(theirs, ours.detach().numpy(), rtol=0, atol=1e-4)
+    with pytest.raises(SettingError, match="placement"):
+        from_table({"placement": "before"}, ResScseCrnnSettings, where="recipe.toml")

@@ -5,7 +5,8 @@ batch that is divided evenly among them (first part the first format, and so on)
 the network of one format, to be validated or exported.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal, assert_never
 
 import torch
@@ -17,12 +18,27 @@ from torch import Tensor, nn
 from sonoscope.core.audio import ChannelFormat
 from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT
-from sonoscope.models.crnn import Crnn, CrnnSettings
+from sonoscope.models.crnn import CrnnSettings, crnn
 from sonoscope.models.front_end import BandIntensity, FrontEndSettings
+from sonoscope.models.m_crnn import MCrnnSettings, m_crnn
 from sonoscope.models.mask_crnn import MaskCrnn, MaskCrnnSettings
-from sonoscope.models.output import Output
-from sonoscope.models.paper_features import Moments, PaperFeatures, PaperFeatureSettings
-from sonoscope.models.res_scse_crnn import ResScseCrnn, ResScseCrnnSettings
+from sonoscope.models.normalised import Moments, NormalisedMaps
+from sonoscope.models.output import Answer
+from sonoscope.models.paper_features import (
+    CNN9,
+    DCASE2021,
+    EINV2,
+    TWO_STAGE,
+    PaperFeatures,
+    PaperFeatureSettings,
+    PresetPaperFeatures,
+)
+from sonoscope.models.res_scse_crnn import ResScseCrnnSettings, res_scse_crnn
+from sonoscope.models.rivals.cnn9 import Cnn9, Cnn9Settings
+from sonoscope.models.rivals.dcase_crnn import DcaseCrnn, DcaseCrnnSettings
+from sonoscope.models.rivals.einv2 import Einv2, Einv2Settings
+from sonoscope.models.rivals.two_stage import TwoStage, TwoStageSettings, two_stage
+from sonoscope.models.salsa_lite import SalsaLite, SalsaLiteSettings
 from sonoscope.targets.card import Target
 
 
@@ -37,12 +53,8 @@ class MaskCrnnNetwork:
 
 
 @dataclass(config=STRICT)
-class CrnnNetwork:
-    """The paper's CRNN (or CNN, without recurrent layers) on the paper's features."""
-
-    kind: Literal["crnn"]
-    features: PaperFeatureSettings = PaperFeatureSettings()
-    body: CrnnSettings = CrnnSettings()
+class _OnPaperFeatures:
+    features: PresetPaperFeatures = PaperFeatureSettings()
 
     @property
     def formats(self) -> tuple[Literal["foa", "tetra"], ...]:
@@ -51,17 +63,79 @@ class CrnnNetwork:
 
 
 @dataclass(config=STRICT)
-class ResScseCrnnNetwork:
+class CrnnNetwork(_OnPaperFeatures):
+    """The paper's CRNN (or CNN, without recurrent layers) on the paper's features."""
+
+    kind: Literal["crnn"] = "crnn"
+    body: CrnnSettings = CrnnSettings()
+
+
+@dataclass(config=STRICT)
+class MCrnnNetwork(_OnPaperFeatures):
+    """The paper's M-CRNN on the paper's features."""
+
+    kind: Literal["m_crnn"] = "m_crnn"
+    body: MCrnnSettings = MCrnnSettings()
+
+
+@dataclass(config=STRICT)
+class ResScseCrnnNetwork(_OnPaperFeatures):
     """The paper's Res-scSE-CRNN on the paper's features."""
 
-    kind: Literal["res_scse_crnn"]
-    features: PaperFeatureSettings = PaperFeatureSettings()
+    kind: Literal["res_scse_crnn"] = "res_scse_crnn"
     body: ResScseCrnnSettings = ResScseCrnnSettings()
+
+
+@dataclass(config=STRICT)
+class TwoStageNetwork(_OnPaperFeatures):
+    """A stage of Cao's two; the second begins with a checkpoint of the first (`inherited`)."""
+
+    kind: Literal["two_stage"] = "two_stage"
+    features: PresetPaperFeatures = TWO_STAGE
+    body: TwoStageSettings = TwoStageSettings()
+
+
+@dataclass(config=STRICT)
+class Cnn9Network(_OnPaperFeatures):
+    """Kong's CNN9 on log-mels."""
+
+    kind: Literal["cnn9"] = "cnn9"
+    features: PresetPaperFeatures = CNN9
+    body: Cnn9Settings = Cnn9Settings()
+
+
+def _feature_kind(settings: Any) -> str:
+    """Tell which features settings speak of; the paper's where they do not say."""
+    if isinstance(settings, dict):
+        return str(settings.get("kind", "paper"))
+    return "salsa_lite" if isinstance(settings, SalsaLiteSettings) else "paper"
+
+
+@dataclass(config=STRICT)
+class DcaseCrnnNetwork:
+    """A DCASE baseline of 2021 to 2024, on the paper's features or on SALSA-lite."""
+
+    kind: Literal["dcase_crnn"] = "dcase_crnn"
+    features: Annotated[
+        Annotated[PresetPaperFeatures, Tag("paper")]
+        | Annotated[SalsaLiteSettings, Tag("salsa_lite")],
+        Discriminator(_feature_kind),
+    ] = DCASE2021
+    body: DcaseCrnnSettings = DcaseCrnnSettings()
 
     @property
     def formats(self) -> tuple[Literal["foa", "tetra"], ...]:
         """The one format its features are of."""
         return (self.features.channel_format,)
+
+
+@dataclass(config=STRICT)
+class Einv2Network(_OnPaperFeatures):
+    """EINV2."""
+
+    kind: Literal["einv2"] = "einv2"
+    features: PresetPaperFeatures = EINV2
+    body: Einv2Settings = Einv2Settings()
 
 
 def _kind(settings: Any) -> str:
@@ -74,15 +148,20 @@ def _kind(settings: Any) -> str:
 NetworkSettings = Annotated[
     Annotated[MaskCrnnNetwork, Tag("mask_crnn")]
     | Annotated[CrnnNetwork, Tag("crnn")]
-    | Annotated[ResScseCrnnNetwork, Tag("res_scse_crnn")],
+    | Annotated[MCrnnNetwork, Tag("m_crnn")]
+    | Annotated[ResScseCrnnNetwork, Tag("res_scse_crnn")]
+    | Annotated[TwoStageNetwork, Tag("two_stage")]
+    | Annotated[Cnn9Network, Tag("cnn9")]
+    | Annotated[DcaseCrnnNetwork, Tag("dcase_crnn")]
+    | Annotated[Einv2Network, Tag("einv2")],
     Discriminator(_kind),
 ]
 
 
 class Network(nn.Module):
-    """Raw sound to activity and direction.
+    """Raw sound to what is heard in it.
 
-    Shape: (batch, 4, sample) to Output.
+    Shape: (batch, 4, sample) to Output, VectorOutput or TrackOutput.
     """
 
     def __init__(
@@ -93,7 +172,7 @@ class Network(nn.Module):
         self.front_ends = nn.ModuleList(front_ends)
         self.body = body
 
-    def forward(self, sound: Float[Tensor, "batch channel sample"]) -> Output:
+    def forward(self, sound: Float[Tensor, "batch channel sample"]) -> Answer:
         """Listen to a batch, one part a format."""
         # one format is not cut: a cut would fix the size of the batch when the graph is exported
         parts = sound.chunk(len(self.front_ends)) if len(self.front_ends) > 1 else [sound]
@@ -101,8 +180,8 @@ class Network(nn.Module):
             features = [
                 front(part.float()) for front, part in zip(self.front_ends, parts, strict=True)
             ]
-        output: Output = self.body(torch.cat(features))
-        return output
+        answer: Answer = self.body(torch.cat(features))
+        return answer
 
     def heard_as(self, channel_format: ChannelFormat) -> "Network":
         """Give the same network for one of its formats; weights are shared, not copied."""
@@ -118,42 +197,82 @@ class Network(nn.Module):
 def target_of(settings: NetworkSettings) -> Target:
     """Tell how the network of some settings says what it hears."""
     match settings:
-        case MaskCrnnNetwork() | CrnnNetwork() | ResScseCrnnNetwork():
+        case MaskCrnnNetwork() | CrnnNetwork() | MCrnnNetwork() | ResScseCrnnNetwork():
             return "classwise-xyz"
+        case TwoStageNetwork() | Cnn9Network():
+            return "classwise-xyz"
+        case DcaseCrnnNetwork(body=body) if body.tells_distance and body.tracks == 3:
+            return "multi-accdoa-distance"
+        case DcaseCrnnNetwork(body=body):
+            return "accdoa" if body.tracks == 1 else "multi-accdoa"
+        case Einv2Network():
+            return "tracks"
         case _:
             assert_never(settings)
 
 
 def build(settings: NetworkSettings, n_labels: int) -> Network:
     """Make a network with random weights."""
+    make: Callable[[int, int, int], nn.Module]
     match settings:
         case MaskCrnnNetwork():
             front_ends = [BandIntensity(each, settings.front_end) for each in settings.formats]
             body = MaskCrnn(settings.body, settings.front_end.n_mels, n_labels)
             return Network(settings.formats, front_ends, body)
         case CrnnNetwork():
-            features = PaperFeatures(settings.features)
-            crnn = Crnn(settings.body, features.n_maps, settings.features.n_mels, n_labels)
-            return Network(settings.formats, [features], crnn)
+            make = partial(crnn, settings.body)
+        case MCrnnNetwork():
+            make = partial(m_crnn, settings.body)
         case ResScseCrnnNetwork():
-            features = PaperFeatures(settings.features)
-            n_mels = settings.features.n_mels
-            scse = ResScseCrnn(settings.body, features.n_maps, n_mels, n_labels)
-            return Network(settings.formats, [features], scse)
+            make = partial(res_scse_crnn, settings.body)
+        case TwoStageNetwork():
+            make = partial(two_stage, settings.body)
+        case Cnn9Network():
+            make = partial(Cnn9, settings.body)
+        case DcaseCrnnNetwork():
+            make = partial(DcaseCrnn, settings.body)
+        case Einv2Network():
+            make = partial(Einv2, settings.body)
         case _:
             assert_never(settings)
+    front = _front_end(settings.features)
+    return Network(settings.formats, [front], make(front.n_maps, front.n_bins, n_labels))
+
+
+def _front_end(settings: PaperFeatureSettings | SalsaLiteSettings) -> NormalisedMaps:
+    return (
+        SalsaLite(settings) if isinstance(settings, SalsaLiteSettings) else PaperFeatures(settings)
+    )
+
+
+def inherited(network: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give what a network begins with that goes on from another run's weights.
+
+    They are taken as they are, but for a second stage that begins with a first one's.
+    """
+    body = network.body if isinstance(network, Network) else None
+    is_first = "body.heads.activity.weight" in weights
+    if not (isinstance(body, TwoStage) and is_first):
+        return dict(weights)
+    inside = {
+        name.removeprefix("body."): value
+        for name, value in weights.items()
+        if name.startswith("body.")
+    }
+    outside = {name: value for name, value in weights.items() if not name.startswith("body.")}
+    return outside | {f"body.{name}": value for name, value in body.grown_from(inside).items()}
 
 
 @torch.no_grad()
 def normalise(network: nn.Module, sounds: Iterable[Float[Tensor, "batch channel sample"]]) -> None:
-    """Set what the paper's features are normalised by, from sounds of the training alone.
+    """Set what features are normalised by, from sounds of the training alone.
 
     Networks whose front end needs none are left as they are.
     """
     front = network.front_ends[0] if isinstance(network, Network) else None
-    if not isinstance(front, PaperFeatures):
+    if not isinstance(front, NormalisedMaps):
         return
-    moments = Moments(front.n_maps, front.settings.n_mels)
+    moments = Moments(front.n_maps, front.n_bins)
     for sound in sounds:
         moments.add(front.maps(sound))
     front.normalise_by(moments.mean, moments.std)

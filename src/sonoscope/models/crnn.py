@@ -1,4 +1,10 @@
-"""CRNN: three convolutions, two two-way GRUs, and a head each for activity and direction.
+"""CRNN: blocks of convolutions, two two-way GRUs, and a head each for activity and direction.
+
+    features ─► [ block ─ max pool ] × 3 ─► [ GRU → · GRU ← ] × 2 ─┬─► activity
+                                                                   └─► direction
+
+`Crnn` is this frame, whatever its blocks; `crnn` fills it with plain convolutions. `m_crnn` and
+`res_scse_crnn` have other blocks, and `seldnet` other features.
 
 The two directions of a GRU are multiplied, not stacked, after each layer. Every convolution is
 followed by batch normalisation a channel, ReLU and max pooling over mel bands; only the first may
@@ -11,6 +17,7 @@ Networks", IEEE JSTSP 13(1), 2019. Sizes are those of the DCASE 2020 task 3 base
 """
 
 from collections.abc import Callable
+from functools import partial
 from math import prod
 from typing import Annotated, Literal, assert_never
 
@@ -22,13 +29,21 @@ from torch import Tensor, nn
 
 from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT
+from sonoscope.models.batch_norm import NormAxis, batch_norm
 from sonoscope.models.output import Output
+from sonoscope.models.recurrent import two_way
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 DirectionHead = Literal["xyz", "angles"]
 """What the direction head speaks: three tanh a label, or azimuth and elevation in radians."""
+
+Bands = Literal["flatten", "mean"]
+"""What becomes of the bands that the pools leave: each counts, or their mean."""
+
+Block = Callable[[int, int], nn.Module]
+"""Makes a block of layers for maps of so many channels and so many bins."""
 
 
 @dataclass(config=STRICT)
@@ -43,6 +58,10 @@ class CrnnSettings:
         Feature frames that the first block pools into one.
     mel_pools
         Mel bands that each block pools into one; as many blocks as there are numbers.
+    norm
+        What batch normalisation counts by itself.
+    bands
+        How the bands that are left go into the recurrent layers or heads.
     recurrent_layers
         Two-way GRUs; 0 makes it a CNN.
     recurrent_units
@@ -61,12 +80,19 @@ class CrnnSettings:
     filters: Count = 64
     time_pool: Count = 1
     mel_pools: tuple[Count, ...] = (4, 4, 2)
+    norm: NormAxis = "channel"
+    bands: Bands = "flatten"
     recurrent_layers: Annotated[int, Field(ge=0)] = 2
     recurrent_units: Count = 128
     head_units: Count = 128
     direction_head: DirectionHead = "xyz"
     dropout: Share = 0.0
     repeat: Count = 1
+
+    @property
+    def n_maps(self) -> int:
+        """Channels that each block gives."""
+        return self.filters
 
 
 class ProductGru(nn.Module):
@@ -80,8 +106,7 @@ class ProductGru(nn.Module):
         self, sequence: Float[Tensor, "batch frame _"]
     ) -> Float[Tensor, "batch frame unit"]:
         """Give the product of what was heard up to each frame and from it on."""
-        both: Tensor = self.gru(sequence)[0]
-        ahead, back = both.chunk(2, dim=-1)
+        ahead, back = two_way(self.gru, sequence).chunk(2, dim=-1)
         return ahead * back
 
 
@@ -120,12 +145,14 @@ class Tail(nn.Module):
 
 
 class Crnn(nn.Module):
-    """The network, from features to answers.
+    """Blocks, recurrent layers, heads: from features to answers.
 
     Parameters
     ----------
     settings
         How it is built.
+    block
+        Makes one of its blocks, which must give `settings.n_maps` channels.
     n_channels, n_mels
         Channels and mel bands of the features.
     n_labels
@@ -137,34 +164,61 @@ class Crnn(nn.Module):
         If the pools do not divide the mel bands.
     """
 
-    def __init__(self, settings: CrnnSettings, n_channels: int, n_mels: int, n_labels: int) -> None:
+    def __init__(
+        self, settings: CrnnSettings, block: Block, n_channels: int, n_mels: int, n_labels: int
+    ) -> None:
         super().__init__()
-        self.convolutions = convolutions(settings, n_channels, _block)
-        self.tail = Tail(settings, features_after(settings, n_mels), n_labels)
+        self.bands: Bands = settings.bands
+        n_features = features_after(settings, n_mels)
+        self.convolutions = _stack(settings, block, n_channels, n_mels)
+        self.tail = Tail(settings, n_features, n_labels)
 
     def forward(self, features: Float[Tensor, "batch channel frame mel"]) -> Output:
         """Answer floor(frame / time_pool) * repeat label frames."""
         maps: Tensor = self.convolutions(features)
-        output: Output = self.tail(maps.transpose(1, 2).flatten(2))
+        match self.bands:
+            case "flatten":
+                sequence = maps.transpose(1, 2).flatten(2)
+            case "mean":
+                sequence = maps.mean(dim=-1).transpose(1, 2)
+            case _:
+                assert_never(self.bands)
+        output: Output = self.tail(sequence)
         return output
 
 
-def convolutions(
-    settings: CrnnSettings, n_channels: int, block: Callable[[int, int], nn.Module]
-) -> nn.Sequential:
-    """Stack `block(n_inputs, n_filters)`, pool and dropout once for each of the settings' pools.
+def crnn(settings: CrnnSettings, n_channels: int, n_mels: int, n_labels: int) -> Crnn:
+    """Build the CRNN whose blocks are one convolution each; see `Crnn`."""
+    block = partial(conv_block, n_filters=settings.filters, norm=settings.norm)
+    return Crnn(settings, block, n_channels, n_mels, n_labels)
 
-    Shape: `batch channel frame mel` to `batch filter floor(frame / time_pool) mel / pools`.
-    """
+
+def conv_block(
+    n_inputs: int,
+    n_bins: int,
+    n_filters: int,
+    norm: NormAxis,
+    kernel: tuple[int, int] = (3, 3),
+) -> nn.Module:
+    """Make a convolution over (frames, bins), normalise, rectify; the map keeps its size."""
+    around = (kernel[0] // 2, kernel[1] // 2)
+    return nn.Sequential(
+        nn.Conv2d(n_inputs, n_filters, kernel, padding=around),
+        batch_norm(norm, n_filters, n_bins),
+        nn.ReLU(),
+    )
+
+
+def _stack(settings: CrnnSettings, block: Block, n_channels: int, n_mels: int) -> nn.Sequential:
     layers: list[nn.Module] = []
-    n_inputs, time_pool = n_channels, settings.time_pool
+    n_inputs, n_bins, time_pool = n_channels, n_mels, settings.time_pool
     for mel_pool in settings.mel_pools:
         layers += [
-            block(n_inputs, settings.filters),
+            block(n_inputs, n_bins),
             nn.MaxPool2d((time_pool, mel_pool)),
             nn.Dropout(settings.dropout),
         ]
-        n_inputs, time_pool = settings.filters, 1
+        n_inputs, n_bins, time_pool = settings.n_maps, n_bins // mel_pool, 1
     return nn.Sequential(*layers)
 
 
@@ -182,15 +236,7 @@ def features_after(settings: CrnnSettings, n_mels: int) -> int:
             f"mel_pools must multiply to a divisor of {n_mels} mel bands, "
             f"but {settings.mel_pools} was given"
         )
-    return settings.filters * (n_mels // pooled)
-
-
-def _block(n_inputs: int, n_filters: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(n_inputs, n_filters, kernel_size=3, padding=1),
-        nn.BatchNorm2d(n_filters),
-        nn.ReLU(),
-    )
+    return settings.n_maps * (1 if settings.bands == "mean" else n_mels // pooled)
 
 
 def _head(n_inputs: int, settings: CrnnSettings, n_outputs: int) -> nn.Module:
