@@ -2,9 +2,10 @@
 
 The spectrum is a matrix product with a windowed Fourier matrix, so that what is trained is what is
 exported. Frames are centred on the label frames: frame i looks at `window` samples around the
-middle of samples i·hop to (i+1)·hop. Energy and intensity are `signal.intensity`'s quadratic forms,
-summed over mel bands *before* the division, so that loud bins speak louder. FOA and tetrahedron
-give the same four channels: one network can listen with either.
+middle of samples i·hop to (i+1)·hop. The products of channels are summed over mel bands *before*
+anything is divided, so that loud bins speak louder; then `signal.intensity.direct_forms` point
+towards the direct sound. FOA and tetrahedron give the same four channels: one network can listen
+with either.
 """
 
 from typing import Annotated
@@ -17,11 +18,11 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sonoscope.core.array import TETRAHEDRON
+from sonoscope.core.array import TETRAHEDRON, MicArray
 from sonoscope.core.audio import ChannelFormat
 from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT
-from sonoscope.signal.intensity import PAIRS, array_forms, foa_forms
+from sonoscope.signal.intensity import PAIRS, array_forms, direct_forms, foa_forms
 from sonoscope.signal.mel import mel_matrix
 
 QUIET = 1e-10
@@ -49,7 +50,7 @@ class FrontEndSettings:
 
 
 class BandIntensity(nn.Module):
-    """Level (dB), and intensity over energy, in mel bands.
+    """Level (dB), and the direct sound's share of intensity over energy, in mel bands.
 
     Shape: (batch, 4, sample) to (batch, 4, frame, mel) with frame = sample // hop; channel 0 is the
     level, 1 to 3 are x, y and z between -1 and 1.
@@ -64,23 +65,20 @@ class BandIntensity(nn.Module):
         window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
         time = np.arange(n_fft)[:, None] / settings.rate_hz
         turn = window[:, None] * np.exp(-2j * np.pi * time * frequency)
-        if channel_format == "foa":
-            forms = np.broadcast_to(foa_forms(), (len(frequency), 4, 16))
-        elif channel_format == "tetra":
-            forms = array_forms(TETRAHEDRON, frequency)
-        else:
-            raise SettingError(
-                f'channel format must be "foa" or "tetra", but {channel_format} was given'
-            )
-        self.is_foa = channel_format == "foa"
+        array = _array(channel_format)
+        energy = foa_forms()[:1] if array is None else array_forms(array, frequency)[:, 0]
+        direct = direct_forms(array, settings.rate_hz, n_fft, settings.n_mels)
+        self.is_foa = array is None
         self._keep("window", window)
         self._keep("fourier", np.concatenate([turn.real, turn.imag], axis=1))
-        self._keep("forms", np.moveaxis(forms, 0, -1))
+        self._keep("energy", np.broadcast_to(energy, (len(frequency), 16)).T)
+        self._keep("direct", direct.reshape(settings.n_mels, 48, 16).swapaxes(1, 2))
         self._keep("mel", mel_matrix(settings.rate_hz, n_fft, settings.n_mels))
 
     window: Tensor
     fourier: Tensor
-    forms: Tensor
+    energy: Tensor
+    direct: Tensor
     mel: Tensor
 
     def _keep(self, name: str, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
@@ -90,12 +88,35 @@ class BandIntensity(nn.Module):
 
     def forward(self, sound: Float[Tensor, "batch 4 sample"]) -> Float[Tensor, "batch 4 frame mel"]:
         """Analyse a sound."""
-        real, imag = self.spectrum(sound)
-        energy, flow = self._foa(real, imag) if self.is_foa else self._fitted(real, imag)
-        banded = (energy @ self.mel).clamp_min(0)
-        level = 10 * torch.log10(banded.clamp_min(QUIET))
-        way = (flow @ self.mel) / (banded + QUIET)[:, None]
-        return torch.cat([level[:, None], way.clamp(-1, 1)], dim=1)
+        products = _products(*self.spectrum(sound))
+        banded = torch.stack([product @ self.mel for product in products], dim=-1)
+        level = 10 * torch.log10(self._energy(products, banded).clamp_min(QUIET))
+        return torch.cat([level[:, None], self._way(banded)], dim=1)
+
+    def _energy(
+        self,
+        products: list[Float[Tensor, "batch frame bin"]],
+        banded: Float[Tensor, "batch frame mel 16"],
+    ) -> Float[Tensor, "batch frame mel"]:
+        """Give a wave's energy: FOA's is the same sum in every bin, capsules' is fitted to each."""
+        if self.is_foa:
+            omni = banded[..., 0]
+            # a mono recording is W alone, and its level that of a wave
+            return torch.maximum(banded[..., :4].sum(dim=-1) / 2, omni)
+        total = products[0] * self.energy[0]
+        for product, weight in zip(products[1:], self.energy[1:], strict=True):
+            total = torch.addcmul(total, product, weight)
+        energy: Tensor = total @ self.mel
+        return energy
+
+    def _way(
+        self, banded: Float[Tensor, "batch frame mel 16"]
+    ) -> Float[Tensor, "batch 3 frame mel"]:
+        """Point towards the direct sound."""
+        shares = (banded / (banded[..., :4].sum(dim=-1, keepdim=True) + QUIET)).transpose(1, 2)
+        halves = (shares @ self.direct).unflatten(-1, (3, 16))
+        way = (halves * shares[..., None, :]).sum(dim=-1)
+        return way.permute(0, 3, 2, 1).clamp(-1, 1)
 
     def spectrum(
         self, sound: Float[Tensor, "batch 4 sample"]
@@ -114,23 +135,25 @@ class BandIntensity(nn.Module):
         turned = torch.view_as_real(torch.fft.rfft(frames * self.window))
         return turned[..., 0], turned[..., 1]
 
-    def _foa(self, real: Tensor, imag: Tensor) -> tuple[Tensor, Tensor]:
-        """Spell the forms out; a mono recording is W alone and its level that of a wave."""
-        power = real**2 + imag**2
-        omni, dipoles = power[:, 0], power[:, 1] + power[:, 2] + power[:, 3]
-        flow = [real[:, 0] * real[:, i] + imag[:, 0] * imag[:, i] for i in (3, 1, 2)]
-        return torch.maximum((omni + dipoles) / 2, omni), torch.stack(flow, dim=1)
 
-    def _fitted(self, real: Tensor, imag: Tensor) -> tuple[Tensor, Tensor]:
-        """Sum sixteen products with weights of their own in every bin."""
-        re, im = real.unbind(dim=1), imag.unbind(dim=1)
-        products = [re[i] * re[i] + im[i] * im[i] for i in range(4)]
-        products += [re[i] * re[j] + im[i] * im[j] for i, j in PAIRS]
-        products += [im[i] * re[j] - re[i] * im[j] for i, j in PAIRS]
-        sums = []
-        for form in self.forms:
-            total = products[0] * form[0]
-            for product, weight in zip(products[1:], form[1:], strict=True):
-                total = torch.addcmul(total, product, weight)
-            sums.append(total)
-        return sums[0], torch.stack(sums[1:], dim=1)
+def _array(channel_format: ChannelFormat) -> MicArray | None:
+    match channel_format:
+        case "foa":
+            return None
+        case "tetra":
+            return TETRAHEDRON
+        case _:
+            raise SettingError(
+                f'channel format must be "foa" or "tetra", but {channel_format} was given'
+            )
+
+
+def _products(
+    real: Float[Tensor, "batch 4 frame bin"], imag: Float[Tensor, "batch 4 frame bin"]
+) -> list[Float[Tensor, "batch frame bin"]]:
+    """Give `signal.intensity.products` of a spectrum."""
+    re, im = real.unbind(dim=1), imag.unbind(dim=1)
+    products = [re[i] * re[i] + im[i] * im[i] for i in range(4)]
+    products += [re[i] * re[j] + im[i] * im[j] for i, j in PAIRS]
+    products += [im[i] * re[j] - re[i] * im[j] for i, j in PAIRS]
+    return products
