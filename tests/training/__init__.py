@@ -1,0 +1,1 @@
+"""Recipes, streams, and the loop that learns from them."""
