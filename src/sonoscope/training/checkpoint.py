@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from sonoscope.core.durable import write_bytes, write_text
 from sonoscope.core.errors import CheckpointError
+from sonoscope.models.build import inherited
 
 POINTER = "checkpoint.json"
 _ABOUT = "sonoscope.training"
@@ -125,7 +126,7 @@ def restore(
 
 
 def start_from(path: Path, network: nn.Module) -> None:
-    """Begin with another run's averaged weights.
+    """Begin with another run's averaged weights, as far as `models.build.inherited` takes them.
 
     Raises
     ------
@@ -133,7 +134,7 @@ def start_from(path: Path, network: nn.Module) -> None:
         If the file cannot be read, or a weight is missing, too many or of another shape.
     """
     _, tensors = read(path)
-    _fill(network, _below(tensors, "average."), path)
+    _fill(network, inherited(network, _below(tensors, "average.")), path)
 
 
 def read(path: Path) -> tuple[Position, dict[str, Tensor]]:
