@@ -22,10 +22,14 @@ class Output(NamedTuple):
         Logits: the sigmoid of one is the probability that its label sounds.
     direction
         A vector (x, y, z) towards each label, of any length.
+    angles
+        Azimuth and elevation in radians as they were regressed, not brought back into their
+        ranges; None where the network regresses vectors.
     """
 
     activity: Float[Tensor, "batch frame label"]
     direction: Float[Tensor, "batch frame label 3"]
+    angles: Float[Tensor, "batch frame label 2"] | None = None
 
 
 class VectorOutput(NamedTuple):

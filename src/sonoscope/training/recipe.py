@@ -22,8 +22,8 @@ from sonoscope.simulation.scene_settings import SceneSettings
 from sonoscope.simulation.stream import LABEL_STEP_S
 
 Precision = Literal["float32", "bfloat16"]
-ActivityLoss = Literal["bce", "focal"]
-DirectionLoss = Literal["cosine", "mse", "mse2019", "mse2020"]
+ActivityLoss = Literal["bce", "bce_mean", "focal"]
+DirectionLoss = Literal["cosine", "mse", "mse2019", "mse2020", "angles2019", "angles_mae"]
 LABEL_STEPS_S = (LABEL_STEP_S, 0.1)
 """Label frames of DCASE 2019, and of 2020 and later."""
 
@@ -35,11 +35,14 @@ class LossSettings:
     Attributes
     ----------
     activity, direction
-        The error of the activities and that of the directions.
+        The error of the activities and that of the directions, for class-wise answers; vectors
+        have an error of their own, and of tracks the activities alone are asked for.
     activity_weight, direction_weight
         Their weights in the sum.
     focal_gamma
         Exponent of the focal loss; 0 gives the plain cross-entropy.
+    wraps
+        Whether azimuths differ the short way round, in the errors of angles.
     """
 
     activity: ActivityLoss = "bce"
@@ -47,6 +50,7 @@ class LossSettings:
     activity_weight: Annotated[float, Field(ge=0)] = 1.0
     direction_weight: Annotated[float, Field(ge=0)] = 1.0
     focal_gamma: Annotated[float, Field(ge=0)] = 2.0
+    wraps: bool = True
 
 
 @settings(config=STRICT)
