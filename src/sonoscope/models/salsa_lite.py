@@ -7,9 +7,9 @@ power of each capsule in dB, then what the phase between the first capsule and e
 
 which is how many metres earlier capsule m hears a plane wave than the first, at every frequency
 alike. That holds while no path between two capsules is longer than half a wave: above
-`f_max_direction_hz` the NIPD is set to 0. For the capsules of the DCASE tetrahedron, 6.9 cm apart
-about a rigid sphere, the delay is longer than in free field by up to half (low frequencies), and
-phases are unique up to about 2 kHz.
+`f_max_direction_hz` the NIPD is set to 0. About the rigid sphere of the DCASE tetrahedron (capsules
+6.9 cm apart) it is longer than in free field, at low frequencies by half, and the widest phase
+passes pi at 1.75 kHz already, not at 2.5 kHz as in free field; the published limit is 2 kHz.
 
 The DCASE baselines cut the spectrum first and count `f_max_direction_hz` from the cut, so that a
 bin or two of theirs beyond it are not 0; here they are.

@@ -72,4 +72,4 @@ class Answering(nn.Module):
         n_answers = int(n_frames / self.frames_per_answer)
         middles = ((i + Fraction(1, 2)) * self.frames_per_answer for i in range(n_answers))
         index = [int(middle / self.pool) for middle in middles]
-        return pooled.index_select(1, torch.tensor(index, device=pooled.device))
+        return pooled.index_select(1, torch.tensor(index, dtype=torch.long, device=pooled.device))
