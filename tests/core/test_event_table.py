@@ -26,6 +26,7 @@ from sonoscope.core.event_table import (
     write_json,
     write_raven,
 )
+from sonoscope.core.frame_table import FrameTable
 
 LABELS = ("dog", "cat", "cow")
 NAMES = st.text(
@@ -216,6 +217,14 @@ GOOD: dict[str, tuple[str, list[tuple[str, float, float, float | None]]]] = {
     "2019 frames": ("50,0,30,0\n51,0,30,0\n", [("0", 1, 1.04, 30)]),
     "2020 frames": ("10,7,0,30,0\n11,7,0,30,0\n\n", [("7", 1, 1.2, 30)]),
     "2023 frames": ("10,7,0,30,0,150\r\n11,7,0,30,0,150\r\n", [("7", 1, 1.2, 30)]),
+    "vectors": ("10,7,0,0.0,0.5,0.0\n11,7,0,0.0,0.9,0.0\n", [("7", 1, 1.2, 90)]),
+    "vectors and centimetres": ("10,7,0,0.6,0.0,0.6,150\n", [("7", 1, 1.1, 0)]),
+    "the front, near": ("10,7,0,0,0,40\n", [("7", 1, 1.1, 0)]),
+    "2025 frames": ("frame,class,source,azimuth,distance,onscreen\n10,7,0,30,150,0\n",
+                    [("7", 1, 1.1, 30)]),
+    "2025, nothing": ("frame,class,source,azimuth,distance,onscreen\n", []),
+    "named columns": ("class, Frame, ele, azi\n7,50,0,30\n", [("7", 1, 1.02, 30)]),
+    "named vectors": ("frame,class,track,x,y,z\n10,7,0,0,-1,0\n", [("7", 1, 1.1, -90)]),
     "odd numbers": ("50,0,3_0,0\n", [("0", 1, 1.02, 30)]),
 }  # fmt: skip
 
@@ -231,13 +240,43 @@ def test_the_kind_is_told_by_the_columns(tmp_path: Path, kind: str) -> None:
     assert azimuths == [row[3] for row in wanted]
 
 
+@pytest.mark.parametrize(
+    ("row", "metres"),
+    [
+        ("10,7,0,30,0,150", 1.5),
+        ("10,7,0,30,0,4", 0.04),
+        ("10,7,0,0.6,0,0.6,150", 1.5),
+        ("10,7,0,0.6,0,0.6,1.5", 1.5),
+        ("frame,class,source,azimuth,distance,onscreen\n10,7,0,30,150,1", 1.5),
+    ],
+)
+def test_distances_are_centimetres_or_behind_vectors_metres(
+    tmp_path: Path, row: str, metres: float
+) -> None:
+    (tmp_path / "frames.csv").write_text(row + "\n")
+    table = read(tmp_path / "frames.csv")
+    assert isinstance(table, FrameTable)
+    assert table.distance_m is not None
+    np.testing.assert_allclose(table.distance_m, metres)
+    assert table.frames_per_s == 10
+
+
 HEAD = "label,onset_s,offset_s,azimuth_deg,elevation_deg,score\n"
 BAD = {
     "unknown column": ("label,onset_s,offset_s,file\n", r"line 1: must be an event csv"),
     "twice": ("label,onset_s,offset_s,score,score\n", r"line 1: must be"),
     "no label": ("onset_s,offset_s\n1,2\n", r"line 1: must be"),
     "three numbers": ("1,2,3\n", r"line 1: must be .* but '1,2,3'"),
-    "seven numbers": ("1,2,3,4,5,6,7\n", r"line 1: must be"),
+    "eight numbers": ("1,2,3,4,5,6,7,8\n", r"line 1: must be"),
+    "no vector": ("1,2,3,4,5,60,7\n", r"line 1: z must be a number in -10\.\.10, but 60"),
+    "nowhere": ("1,2,3,1,0,0,9\n1,2,3,0,0,0,9\n", r"line 2: x, y, z must point somewhere"),
+    "named, no direction": ("frame,class\n1,2\n", r"line 1: a frame csv must have the columns"),
+    "named, two directions": ("frame,class,azimuth,x,y,z\n", r"line 1: a frame csv must have"),
+    "named, unknown": ("frame,class,azimuth,mood\n", r"line 1: a frame csv must .*mood"),
+    "named, twice": ("frame,class,azimuth,azi\n", r"line 1: a frame csv must have"),
+    "named row": ("frame,class,azimuth\n1,2,3\n1,x,3\n", r"line 3: must be 3 numbers"),
+    "named range": ("frame,class,azimuth\n1,2,3\n1,2,500\n", r"line 3: azimuth must be"),
+    "on which screen": ("frame,class,azimuth,onscreen\n1,2,3,2\n", r"line 2: onscreen must be"),
     "prose": ("Call me Ishmael.\n", r"line 1: must be"),
     "nan": (HEAD + "dog,0,1,,,\ncat,nan,2,,,\n", r"line 3: onset_s .* but 'nan'"),
     "negative": (HEAD + "dog,-0.5,1,,,\n", r"line 2: onset_s must be a number in 0"),

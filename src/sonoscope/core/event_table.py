@@ -7,9 +7,17 @@
  DCASE 2019     frame of 20 ms, class, azimuth, elevation; no header             degrees
  DCASE 2020     frame of 100 ms, class, track, azimuth, elevation; no header     degrees
  DCASE 2023     the same and distance in cm                                      degrees
+ vectors        frame of 100 ms, class, track, x, y, z[, distance]; no header    of any length
+ with a header  frame, class[, track], azimuth[, elevation] or x, y, z           degrees
+                [, distance][, onscreen], in any order; source is the track
  Audacity       onset, offset, label; tabs; direction at the label's end         "dog 30° -5°"
  Raven          Begin Time (s), End Time (s), Annotation ...; tabs               degrees
  JSON           a list of events, or an object with one under "events"           degrees
+
+Six numbers a row are a vector where the last three are 2 long at most, for no distance is so short.
+Behind vectors some write metres: a distance is taken for metres where none reaches 20, else for cm.
+A table without elevation (DCASE 2025) lies in the horizon; whether a source is on screen is not
+kept.
 
 A byte order mark, CRLF and blank last lines are accepted. A file without rows holds no events. A
 row that cannot be is refused by its line. Numbers are rounded when written, never cut off.
@@ -28,6 +36,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from sonoscope.core.direction import angles
 from sonoscope.core.durable import write_text
 from sonoscope.core.errors import InputError
 from sonoscope.core.event import Event, Waypoint
@@ -64,13 +73,30 @@ _FRAME_COLUMNS = {
     4: ("frame", "class", "azimuth", "elevation"),
     5: ("frame", "class", "track", "azimuth", "elevation"),
     6: ("frame", "class", "track", "azimuth", "elevation", "distance"),
+    7: ("frame", "class", "track", "x", "y", "z", "distance"),
 }
+_VECTOR = ("x", "y", "z")
+_FRAME_NAMES = {
+    **{name: name for names in _FRAME_COLUMNS.values() for name in names},
+    "onscreen": "onscreen",
+    "source": "track",
+    "azi": "azimuth",
+    "ele": "elevation",
+    "dist": "distance",
+}
+_WHOLE = ("frame", "class", "track", "onscreen")
+_LONGEST_VECTOR = 2.0
+_NO_METRES = 20.0
 _RANGES = {
     "class": (0, MAX_CLASSES - 1),
     "track": (0, MAX_TRACKS),
     "azimuth": (-360, 360),
     "elevation": (-90, 90),
     "distance": (0, 1e8),
+    "x": (-10, 10),
+    "y": (-10, 10),
+    "z": (-10, 10),
+    "onscreen": (0, 1),
     "azimuth_deg": (-360, 360),
     "elevation_deg": (-90, 90),
     "onset_s": (0, MAX_TIME_S),
@@ -82,8 +108,8 @@ _RANGES = {
 }
 _WANTED = (
     "an event csv (header label,onset_s,offset_s,... or sound_event_recording,start_time,"
-    "end_time,ele,azi,dist), a DCASE frame csv (4, 5 or 6 numbers a row, no header), Audacity "
-    "labels, a Raven selection table or JSON"
+    "end_time,ele,azi,dist), a DCASE frame csv (4 to 7 numbers a row, or a header "
+    "frame,class,...), Audacity labels, a Raven selection table or JSON"
 )
 _DIRECTION = re.compile(r"(?P<label>.*?)\s+(?P<azimuth>-?[\d.]+)°(?:\s+(?P<elevation>-?[\d.]+)°)?")
 
@@ -109,6 +135,9 @@ def read(path: Path) -> Table:
         return _read_tabs(path, lines)
     if len(cells) in _FRAME_COLUMNS and all(_is_number(cell) for cell in cells):
         return _read_frames(path, lines)
+    names = [_FRAME_NAMES.get(cell.lower(), cell) for cell in cells]
+    if {"frame", "class"} <= set(names):
+        return _read_named_frames(path, lines, names)
     return _read_event_csv(path, lines)
 
 
@@ -287,24 +316,75 @@ def _read_event_csv(path: Path, lines: Sequence[str]) -> tuple[Event, ...]:
 
 def _read_frames(path: Path, lines: Sequence[str]) -> FrameTable:
     names = _FRAME_COLUMNS[lines[0].count(",") + 1]
-    columns = dict(zip(names, _numbers(path, lines, names).T, strict=True))
-    frames_per_s = 50 if len(names) == 4 else 10
-    _check_frames(path, columns, frames_per_s)
+    table = _numbers(path, lines, names)
+    if len(names) == 6 and (np.linalg.norm(table[:, 3:], axis=1) <= _LONGEST_VECTOR).all():
+        names = _FRAME_COLUMNS[7][:-1]
+    return _frame_table(path, dict(zip(names, table.T, strict=True)))
+
+
+def _read_named_frames(path: Path, lines: Sequence[str], names: Sequence[str]) -> Table:
+    placed = "azimuth" in names or set(_VECTOR) <= set(names)
+    both = {"azimuth", "elevation"} & set(names) and set(_VECTOR) & set(names)
+    known = set(names) <= set(_FRAME_NAMES.values())
+    if not placed or both or not known or len(set(names)) < len(names):
+        raise InputError(
+            f"{path}: line 1: a frame csv must have the columns frame, class, track, azimuth, "
+            f"elevation or x, y, z, distance and onscreen, all but frame, class and a direction "
+            f"optional, but {lines[0].strip()[:80]!r} was given"
+        )
+    if len(lines) == 1:
+        return ()
+    table = _numbers(path, lines[1:], names, above=1)
+    return _frame_table(path, dict(zip(names, table.T, strict=True)), above=1)
+
+
+def _frame_table(
+    path: Path, columns: Mapping[str, Float[ndarray, " row"]], above: int = 0
+) -> FrameTable:
+    frames_per_s = 50 if set(columns) == set(_FRAME_COLUMNS[4]) else 10
+    _check_frames(path, columns, frames_per_s, above)
+    if "x" in columns:
+        azimuth, elevation = _angles_of(
+            path, np.stack([columns[name] for name in _VECTOR], 1), above
+        )
+    else:
+        azimuth = np.deg2rad(columns["azimuth"])
+        elevation = np.deg2rad(columns.get("elevation", np.zeros(len(azimuth))))
     label = columns["class"].astype(int)
     return FrameTable(
         frames_per_s=frames_per_s,
         labels=tuple(str(i) for i in range(int(label.max()) + 1)),
         frame=columns["frame"].astype(int),
         label=label,
-        azimuth=np.deg2rad(columns["azimuth"]),
-        elevation=np.deg2rad(columns["elevation"]),
+        azimuth=azimuth,
+        elevation=elevation,
         track=columns["track"].astype(int) if "track" in columns else None,
-        distance_m=columns["distance"] / 100 if "distance" in columns else None,
+        distance_m=_in_metres(columns),
     )
 
 
+def _angles_of(
+    path: Path, vector: Float[ndarray, "row 3"], above: int
+) -> tuple[Float[ndarray, " row"], Float[ndarray, " row"]]:
+    nowhere = ~vector.any(axis=1)
+    if nowhere.any():
+        raise InputError(
+            f"{path}: line {int(nowhere.argmax()) + 1 + above}: x, y, z must point somewhere, "
+            f"but 0, 0, 0 was given"
+        )
+    return angles(vector)
+
+
+def _in_metres(columns: Mapping[str, Float[ndarray, " row"]]) -> Float[ndarray, " row"] | None:
+    distance = columns.get("distance")
+    if distance is None:
+        return None
+    metres = "x" in columns and distance.max() < _NO_METRES
+    return distance if metres else distance / 100
+
+
 def _numbers(
-    path: Path, lines: Sequence[str], names: Sequence[str]
+    path: Path, lines: Sequence[str], names: Sequence[str], above: int = 0
 ) -> Float[ndarray, "row column"]:
     try:
         table = np.loadtxt(lines, delimiter=",", comments=None, ndmin=2)
@@ -312,7 +392,7 @@ def _numbers(
         table = np.zeros((0, 0))
     if table.shape == (len(lines), len(names)):
         return table
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines, start=1 + above):
         cells = line.split(",")
         if len(cells) != len(names) or not all(_is_number(cell) for cell in cells):
             raise InputError(
@@ -324,12 +404,12 @@ def _numbers(
 
 
 def _check_frames(
-    path: Path, columns: Mapping[str, Float[ndarray, " row"]], frames_per_s: int
+    path: Path, columns: Mapping[str, Float[ndarray, " row"]], frames_per_s: int, above: int
 ) -> None:
     ranges = _RANGES | {"frame": (0, MAX_TIME_S * frames_per_s)}
     for name, values in columns.items():
         low, high = ranges[name]
-        whole = name in ("frame", "class", "track")
+        whole = name in _WHOLE
         good = (values >= low) & (values <= high) & (not whole or np.isfinite(values))
         if whole:
             good &= np.where(good, values, 0.5) % 1 == 0
@@ -337,7 +417,7 @@ def _check_frames(
             row = int(good.argmin())
             kind = "whole number" if whole else "number"
             raise InputError(
-                f"{path}: line {row + 1}: {name} must be a {kind} in {low:g}..{high:g}, "
+                f"{path}: line {row + 1 + above}: {name} must be a {kind} in {low:g}..{high:g}, "
                 f"but {values[row]:g} was given"
             )
 
