@@ -12,6 +12,7 @@ from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import from_table
 from sonoscope.models.crnn import Crnn, CrnnSettings, DirectionHead, ProductGru, crnn
 from sonoscope.models.m_crnn import MCrnnSettings, m_crnn
+from sonoscope.models.output import Output
 from sonoscope.models.res_scse_crnn import ResScseCrnnSettings, res_scse_crnn
 
 N_LABELS = 11
@@ -76,9 +77,9 @@ def test_every_label_is_answered_for_every_frame(
     kind: str, settings: dict[str, Any], n_channels: int
 ) -> None:
     network = build(kind, n_channels, **{**SMALL, **settings})
-    activity, direction = network(noise(2, n_channels, 9, 64))
-    assert activity.shape == (2, 9, N_LABELS)
-    assert direction.shape == (2, 9, N_LABELS, 3)
+    answer = network(noise(2, n_channels, 9, 64))
+    assert answer.activity.shape == (2, 9, N_LABELS)
+    assert answer.direction.shape == (2, 9, N_LABELS, 3)
 
 
 @pytest.mark.parametrize(
@@ -96,36 +97,68 @@ def test_a_repeated_answer_is_the_same_answer_side_by_side() -> None:
     often = lived_in(build("crnn", time_pool=5, repeat=5))
     often.load_state_dict(once.state_dict())
     features = noise(2, 7, 20, 64)
-    for one, many in zip(once(features), often(features), strict=True):
-        assert torch.equal(many, one.repeat_interleave(5, dim=1))
+    assert torch.equal(
+        numbers(often(features)), numbers(once(features)).repeat_interleave(5, dim=1)
+    )
 
 
-@pytest.mark.parametrize("head", ["xyz", "angles"])
+@pytest.mark.parametrize("head", ["xyz", "angles", "angles2019"])
 def test_directions_are_vectors(head: DirectionHead) -> None:
     network = build("crnn", filters=8, recurrent_layers=0, direction_head=head).eval()
-    length = network(30 * noise(2, 7, 20, 64)).direction.norm(dim=-1)
-    if head == "angles":
-        torch.testing.assert_close(length, torch.ones(2, 20, N_LABELS))
-    else:
+    answer = network(30 * noise(2, 7, 20, 64))
+    length = answer.direction.norm(dim=-1)
+    if head == "xyz":
+        assert answer.angles is None
         assert length.max() < 3**0.5
         assert length.std() > 0
+    else:
+        assert answer.angles is not None
+        assert answer.angles.shape == (2, 20, N_LABELS, 2)
+        torch.testing.assert_close(length, torch.ones(2, 20, N_LABELS))
 
 
-def test_the_angle_head_turns_counter_clockwise_and_up() -> None:
-    settings = CrnnSettings(recurrent_layers=0, direction_head="angles")
+HEADS: tuple[tuple[DirectionHead, float], ...] = (("angles", 1.0), ("angles2019", 180 / 50))
+
+
+def angles_answered(head: DirectionHead, azimuth: float, elevation: float) -> Output:
+    """Let the last layer of a direction head say two numbers."""
+    settings = CrnnSettings(recurrent_layers=0, direction_head=head)
     network = crnn(settings, 7, 64, n_labels=1).eval()
     last = network.get_submodule("tail.direction.2")
     assert isinstance(last, nn.Linear)
     nn.init.zeros_(last.weight)
-    quarter = torch.pi / 2
-    for angles, vector in (
-        ((0, 0), (1, 0, 0)),
-        ((quarter, 0), (0, 1, 0)),
-        ((1, quarter), (0, 0, 1)),
-    ):
-        last.bias.data = torch.tensor(angles, dtype=torch.float32)
-        heard = network(noise(1, 7, 2, 64)).direction[0, 0, 0]
-        torch.testing.assert_close(heard, torch.tensor(vector).float(), rtol=0, atol=1e-6)
+    last.bias.data = torch.tensor([azimuth, elevation])
+    answer = network(noise(1, 7, 1, 64))
+    assert isinstance(answer, Output)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("azimuth", "elevation", "vector"),
+    [
+        (0.0, 0.0, (1, 0, 0)),
+        (90.0, 0.0, (0, 1, 0)),
+        (50.0, 90.0, (0, 0, 1)),
+        (270.0, 0, (0, -1, 0)),
+    ],
+)
+def test_the_angle_heads_turn_counter_clockwise_and_up(
+    azimuth: float, elevation: float, vector: tuple[float, ...]
+) -> None:
+    angles = torch.tensor([azimuth, elevation]).float().deg2rad()
+    for head, scale in HEADS:
+        answer = angles_answered(head, angles[0].item(), scale * angles[1].item())
+        assert answer.angles is not None
+        torch.testing.assert_close(answer.angles[0, 0, 0], angles)  # 270 degrees stay 270
+        torch.testing.assert_close(
+            answer.direction[0, 0, 0], torch.tensor(vector).float(), rtol=0, atol=1e-6
+        )
+
+
+def test_both_numbers_of_a_silent_label_of_2019_are_pi() -> None:
+    answer = angles_answered("angles2019", torch.pi, torch.pi)
+    assert answer.angles is not None
+    torch.testing.assert_close(answer.angles[0, 0, 0].rad2deg(), torch.tensor([180.0, 50.0]))
 
 
 def gru_by_hand(sequence: Tensor, cell: nn.GRU, suffix: str) -> Tensor:

@@ -21,6 +21,7 @@ from sonoscope.core.recipe import STRICT
 from sonoscope.models.crnn import CrnnSettings, crnn
 from sonoscope.models.front_end import BandIntensity, FrontEndSettings
 from sonoscope.models.m_crnn import MCrnnSettings, m_crnn
+from sonoscope.models.magnitude_phase import MagnitudePhase, MagnitudePhaseSettings
 from sonoscope.models.mask_crnn import MaskCrnn, MaskCrnnSettings
 from sonoscope.models.normalised import Moments, NormalisedMaps
 from sonoscope.models.output import Answer
@@ -39,6 +40,7 @@ from sonoscope.models.rivals.dcase_crnn import DcaseCrnn, DcaseCrnnSettings
 from sonoscope.models.rivals.einv2 import Einv2, Einv2Settings
 from sonoscope.models.rivals.two_stage import TwoStage, TwoStageSettings, two_stage
 from sonoscope.models.salsa_lite import SalsaLite, SalsaLiteSettings
+from sonoscope.models.seldnet import Seldnet2019Settings, Seldnet2020Settings, seldnet
 from sonoscope.targets.card import Target
 
 
@@ -84,6 +86,28 @@ class ResScseCrnnNetwork(_OnPaperFeatures):
 
     kind: Literal["res_scse_crnn"] = "res_scse_crnn"
     body: ResScseCrnnSettings = ResScseCrnnSettings()
+
+
+@dataclass(config=STRICT)
+class Seldnet2019Network:
+    """The DCASE baseline of 2019, on magnitudes and phases."""
+
+    kind: Literal["seldnet2019"] = "seldnet2019"
+    features: MagnitudePhaseSettings = MagnitudePhaseSettings()
+    body: Seldnet2019Settings = Seldnet2019Settings()
+
+    @property
+    def formats(self) -> tuple[Literal["foa", "tetra"], ...]:
+        """The one format its features are of."""
+        return (self.features.channel_format,)
+
+
+@dataclass(config=STRICT)
+class Seldnet2020Network(_OnPaperFeatures):
+    """The DCASE baseline of 2020, on the features that are also the paper's."""
+
+    kind: Literal["seldnet2020"] = "seldnet2020"
+    body: Seldnet2020Settings = Seldnet2020Settings()
 
 
 @dataclass(config=STRICT)
@@ -150,6 +174,8 @@ NetworkSettings = Annotated[
     | Annotated[CrnnNetwork, Tag("crnn")]
     | Annotated[MCrnnNetwork, Tag("m_crnn")]
     | Annotated[ResScseCrnnNetwork, Tag("res_scse_crnn")]
+    | Annotated[Seldnet2019Network, Tag("seldnet2019")]
+    | Annotated[Seldnet2020Network, Tag("seldnet2020")]
     | Annotated[TwoStageNetwork, Tag("two_stage")]
     | Annotated[Cnn9Network, Tag("cnn9")]
     | Annotated[DcaseCrnnNetwork, Tag("dcase_crnn")]
@@ -199,7 +225,7 @@ def target_of(settings: NetworkSettings) -> Target:
     match settings:
         case MaskCrnnNetwork() | CrnnNetwork() | MCrnnNetwork() | ResScseCrnnNetwork():
             return "classwise-xyz"
-        case TwoStageNetwork() | Cnn9Network():
+        case Seldnet2019Network() | Seldnet2020Network() | TwoStageNetwork() | Cnn9Network():
             return "classwise-xyz"
         case DcaseCrnnNetwork(body=body) if body.tells_distance and body.tracks == 3:
             return "multi-accdoa-distance"
@@ -225,6 +251,8 @@ def build(settings: NetworkSettings, n_labels: int) -> Network:
             make = partial(m_crnn, settings.body)
         case ResScseCrnnNetwork():
             make = partial(res_scse_crnn, settings.body)
+        case Seldnet2019Network() | Seldnet2020Network():
+            make = partial(seldnet, settings.body)
         case TwoStageNetwork():
             make = partial(two_stage, settings.body)
         case Cnn9Network():
@@ -239,10 +267,18 @@ def build(settings: NetworkSettings, n_labels: int) -> Network:
     return Network(settings.formats, [front], make(front.n_maps, front.n_bins, n_labels))
 
 
-def _front_end(settings: PaperFeatureSettings | SalsaLiteSettings) -> NormalisedMaps:
-    return (
-        SalsaLite(settings) if isinstance(settings, SalsaLiteSettings) else PaperFeatures(settings)
-    )
+def _front_end(
+    settings: PaperFeatureSettings | SalsaLiteSettings | MagnitudePhaseSettings,
+) -> NormalisedMaps:
+    match settings:
+        case PaperFeatureSettings():
+            return PaperFeatures(settings)
+        case SalsaLiteSettings():
+            return SalsaLite(settings)
+        case MagnitudePhaseSettings():
+            return MagnitudePhase(settings)
+        case _:
+            assert_never(settings)
 
 
 def inherited(network: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

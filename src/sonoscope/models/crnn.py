@@ -36,8 +36,15 @@ from sonoscope.models.recurrent import two_way
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
-DirectionHead = Literal["xyz", "angles"]
-"""What the direction head speaks: three tanh a label, or azimuth and elevation in radians."""
+DirectionHead = Literal["xyz", "angles", "angles2019"]
+"""What the direction head speaks: three tanh a label, or azimuth and elevation in radians.
+
+In "angles2019" the elevation's number is 3.6 times the elevation, as in the targets of that year,
+where both numbers of a silent label are pi (180 and 50 degrees).
+"""
+
+ELEVATION_2019 = 180 / 50
+"""The elevation's number over the elevation."""
 
 Bands = Literal["flatten", "mean"]
 """What becomes of the bands that the pools leave: each counts, or their mean."""
@@ -69,7 +76,7 @@ class CrnnSettings:
     head_units
         Width of the linear layer that begins each head.
     direction_head
-        "xyz" (2020) or "angles" (2019); either way the network answers vectors.
+        "xyz" (2020), "angles" or "angles2019"; each way the network answers vectors.
     dropout
         Share of values that is dropped in training after each pool, GRU and head layer.
     repeat
@@ -132,16 +139,22 @@ class Tail(nn.Module):
     def forward(self, sequence: Float[Tensor, "batch frame feature"]) -> Output:
         """Answer a sequence of what the convolutions saw."""
         sequence = self.recurrent(sequence)
-        numbers: Tensor = self.direction(sequence)
+        activity, numbers = self.activity(sequence), self.direction(sequence)
+        numbers = numbers.reshape(*activity.shape, -1)
+        return self._answer(activity, numbers).each(lambda part: _repeat(part, self.repeat))
+
+    def _answer(self, activity: Tensor, numbers: Tensor) -> Output:
         match self.direction_head:
             case "xyz":
-                direction = torch.tanh(numbers.reshape(*numbers.shape[:2], -1, 3))
+                return Output(activity, torch.tanh(numbers))
             case "angles":
-                direction = _unit_vector(numbers.reshape(*numbers.shape[:2], -1, 2))
+                return Output.from_angles(activity, numbers)
+            case "angles2019":
+                azimuth, elevation = numbers.unbind(-1)
+                angles = torch.stack((azimuth, elevation / ELEVATION_2019), dim=-1)
+                return Output.from_angles(activity, angles)
             case _:
                 assert_never(self.direction_head)
-        activity = self.activity(sequence)
-        return Output(_repeat(activity, self.repeat), _repeat(direction, self.repeat))
 
 
 class Crnn(nn.Module):
@@ -246,13 +259,6 @@ def _head(n_inputs: int, settings: CrnnSettings, n_outputs: int) -> nn.Module:
         nn.Dropout(settings.dropout),
         nn.Linear(settings.head_units, n_outputs),
     )
-
-
-def _unit_vector(angles: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 3"]:
-    azimuth, elevation = angles.unbind(-1)
-    level = torch.cos(elevation)
-    x, y, z = level * torch.cos(azimuth), level * torch.sin(azimuth), torch.sin(elevation)
-    return torch.stack((x, y, z), dim=-1)
 
 
 def _repeat(frames: Float[Tensor, "batch _ *rest"], times: int) -> Float[Tensor, "batch _ *rest"]:

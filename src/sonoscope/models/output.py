@@ -7,8 +7,10 @@ References: class-wise: S. Adavanne et al., IEEE JSTSP 13(1), 2019; vectors: K. 
 event-independent network", ICASSP 2021 (EINV2).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -30,6 +32,23 @@ class Output(NamedTuple):
     activity: Float[Tensor, "batch frame label"]
     direction: Float[Tensor, "batch frame label 3"]
     angles: Float[Tensor, "batch frame label 2"] | None = None
+
+    @classmethod
+    def from_angles(
+        cls,
+        activity: Float[Tensor, "batch frame label"],
+        angles: Float[Tensor, "batch frame label 2"],
+    ) -> "Output":
+        """Answer with azimuths and elevations, and with the unit vectors that they stand for."""
+        azimuth, elevation = angles.float().unbind(-1)
+        level = torch.cos(elevation)
+        x, y, z = level * torch.cos(azimuth), level * torch.sin(azimuth), torch.sin(elevation)
+        return cls(activity, torch.stack((x, y, z), dim=-1), angles)
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Output":
+        """Do the same to everything that is answered."""
+        angles = None if self.angles is None else change(self.angles)
+        return Output(change(self.activity), change(self.direction), angles)
 
 
 class VectorOutput(NamedTuple):

@@ -21,7 +21,5 @@ class AngleHeads(nn.Module):
 
     def forward(self, sequence: Float[Tensor, "batch frame feature"]) -> Output:
         """Answer each frame."""
-        azimuth, elevation = self.azimuth(sequence).float(), self.elevation(sequence).float()
-        level = torch.cos(elevation)
-        x, y, z = level * torch.cos(azimuth), level * torch.sin(azimuth), torch.sin(elevation)
-        return Output(self.activity(sequence), torch.stack((x, y, z), dim=-1))
+        angles = torch.stack((self.azimuth(sequence), self.elevation(sequence)), dim=-1)
+        return Output.from_angles(self.activity(sequence), angles)

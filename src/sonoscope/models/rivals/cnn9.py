@@ -66,6 +66,5 @@ class Cnn9(nn.Module):
     def forward(self, features: Float[Tensor, "batch channel frame bin"]) -> Output:
         """Answer floor(frame / frames_per_answer) label frames."""
         maps: Tensor = self.convolutions(self.answering.filled_up(features))
-        activity, direction = self.heads(maps.mean(dim=3).transpose(1, 2))
-        n_frames = features.shape[2]
-        return Output(self.answering(activity, n_frames), self.answering(direction, n_frames))
+        pooled: Output = self.heads(maps.mean(dim=3).transpose(1, 2))
+        return pooled.each(lambda part: self.answering(part, features.shape[2]))

@@ -91,9 +91,8 @@ class Crnn10(nn.Module):
         """Answer floor(frame / frames_per_answer) label frames."""
         maps: Tensor = self.convolutions(self.answering.filled_up(features))
         sequence = two_way(self.recurrent, maps.mean(dim=3).transpose(1, 2))
-        activity, direction = self.heads(sequence)
-        n_frames = features.shape[2]
-        return Output(self.answering(activity, n_frames), self.answering(direction, n_frames))
+        pooled: Output = self.heads(sequence)
+        return pooled.each(lambda part: self.answering(part, features.shape[2]))
 
 
 class TwoStage(nn.Module):
@@ -110,9 +109,9 @@ class TwoStage(nn.Module):
 
     def forward(self, features: Float[Tensor, "batch channel frame bin"]) -> Output:
         """Answer what the first stage hears, and from where the second does."""
-        activity, _ = self.detection(features)
-        _, direction = self.direction(features)
-        return Output(activity, direction)
+        heard: Output = self.detection(features)
+        located: Output = self.direction(features)
+        return located._replace(activity=heard.activity)
 
     def train(self, mode: bool = True) -> "TwoStage":  # noqa: FBT001, FBT002 (torch's signature)
         """Learn or listen; the first stage only listens."""
