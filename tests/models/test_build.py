@@ -60,7 +60,9 @@ def test_a_recipe_may_begin_from_a_preset() -> None:
     assert features(preset="paper48") == PAPER48
     tetra = features(preset="paper48", channel_format="tetra")
     assert (tetra.rate_hz, tetra.channel_format) == (48_000, "tetra")
-    with pytest.raises(SettingError, match=r"features: .*paper, paper48.*, but 'paper96' was given"):
+    with pytest.raises(
+        SettingError, match=r"features: .*paper, paper48.*, but 'paper96' was given"
+    ):
         features(preset="paper96")
 
 
