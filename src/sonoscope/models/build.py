@@ -23,6 +23,7 @@ from sonoscope.models.front_end import BandIntensity, FrontEndSettings
 from sonoscope.models.m_crnn import MCrnnSettings, m_crnn
 from sonoscope.models.magnitude_phase import MagnitudePhase, MagnitudePhaseSettings
 from sonoscope.models.mask_crnn import MaskCrnn, MaskCrnnSettings
+from sonoscope.models.masking import Masking, MaskingSettings
 from sonoscope.models.normalised import Moments, NormalisedMaps
 from sonoscope.models.output import Answer
 from sonoscope.models.paper_features import (
@@ -191,11 +192,16 @@ class Network(nn.Module):
     """
 
     def __init__(
-        self, formats: Sequence[ChannelFormat], front_ends: Sequence[nn.Module], body: nn.Module
+        self,
+        formats: Sequence[ChannelFormat],
+        front_ends: Sequence[nn.Module],
+        body: nn.Module,
+        masking: MaskingSettings | None = None,
     ) -> None:
         super().__init__()
         self.formats = tuple(formats)
         self.front_ends = nn.ModuleList(front_ends)
+        self.masking = Masking(masking or MaskingSettings())
         self.body = body
 
     def forward(self, sound: Float[Tensor, "batch channel sample"]) -> Answer:
@@ -206,7 +212,7 @@ class Network(nn.Module):
             features = [
                 front(part.float()) for front, part in zip(self.front_ends, parts, strict=True)
             ]
-        answer: Answer = self.body(torch.cat(features))
+        answer: Answer = self.body(self.masking(torch.cat(features)))
         return answer
 
     def heard_as(self, channel_format: ChannelFormat) -> "Network":
@@ -237,14 +243,16 @@ def target_of(settings: NetworkSettings) -> Target:
             assert_never(settings)
 
 
-def build(settings: NetworkSettings, n_labels: int) -> Network:
-    """Make a network with random weights."""
+def build(
+    settings: NetworkSettings, n_labels: int, masking: MaskingSettings | None = None
+) -> Network:
+    """Make a network with random weights, parts of whose maps are hidden while it trains."""
     make: Callable[[int, int, int], nn.Module]
     match settings:
         case MaskCrnnNetwork():
             front_ends = [BandIntensity(each, settings.front_end) for each in settings.formats]
-            body = MaskCrnn(settings.body, settings.front_end.n_mels, n_labels)
-            return Network(settings.formats, front_ends, body)
+            shipped = MaskCrnn(settings.body, settings.front_end.n_mels, n_labels)
+            return Network(settings.formats, front_ends, shipped, masking)
         case CrnnNetwork():
             make = partial(crnn, settings.body)
         case MCrnnNetwork():
@@ -264,7 +272,8 @@ def build(settings: NetworkSettings, n_labels: int) -> Network:
         case _:
             assert_never(settings)
     front = _front_end(settings.features)
-    return Network(settings.formats, [front], make(front.n_maps, front.n_bins, n_labels))
+    body = make(front.n_maps, front.n_bins, n_labels)
+    return Network(settings.formats, [front], body, masking)
 
 
 def _front_end(

@@ -1,18 +1,21 @@
-"""Scenes turned and mirrored while a network trains: sound and directions together, always exactly.
+"""Scenes turned, mirrored, made louder and coloured while a network trains, always exactly.
 
 What may be done is told by geometry (`signal.symmetry`). First-order Ambisonics follows every
 orthogonal transform of space; a tetrahedron its own symmetries, which exchange its capsules. What
-comes out is what the transformed scene would have been recorded as, a mirrored room included.
+comes out is what the transformed scene would have been recorded as, a mirrored room included. One
+gain and one filter without delay for all channels leave directions and lags what they are.
 """
 
 from functools import lru_cache
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
+from pydantic import Field
 from pydantic.dataclasses import dataclass as settings
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 from sonoscope.core.array import TETRAHEDRON, MicArray
@@ -32,14 +35,16 @@ Swap = Literal["none", "elevation", "axes"]
 Rotate = Literal["none", "vertical", "any"]
 
 _NEARLY = 0.03  # of an array's radius
+_EQ_OCTAVES = 7  # below half the rate; a gain is drawn for each
+_EQ_TAPS = 255  # 11 ms at 24 kHz
 
 
 @settings(config=STRICT)
 class AugmentationSettings:
-    """How every scene is turned and mirrored at random.
+    """How every scene is changed at random.
 
-    These are for ideal FOA. A tetrahedron, and FOA encoded from any array, gets one of the array's
-    own symmetries wherever any augmentation is asked for: above its aliasing limit an encoder
+    Swaps and rotations are for ideal FOA. A tetrahedron, and FOA encoded from any array, gets one
+    of the array's own symmetries wherever either is asked for: above its aliasing limit an encoder
     hears a turned scene as another one.
 
     Attributes
@@ -49,10 +54,22 @@ class AugmentationSettings:
         48, which also lay the vertical onto the horizon.
     rotate
         "vertical": by any angle about the vertical; "any": by any rotation of space.
+    gain_db
+        The range, to both sides of 0, in which one gain for the whole scene is drawn.
+    eq_db
+        The range, to both sides of 0, in which the gains of a random filter are drawn, one for
+        each octave below half the rate; between them it goes straight (in dB over octaves).
     """
 
     swap: Swap = "none"
     rotate: Rotate = "none"
+    gain_db: Annotated[float, Field(ge=0, le=60)] = 0.0
+    eq_db: Annotated[float, Field(ge=0, le=30)] = 0.0
+
+    @property
+    def turns(self) -> bool:
+        """Whether directions change."""
+        return self.swap != "none" or self.rotate != "none"
 
 
 def augmented(
@@ -63,7 +80,7 @@ def augmented(
     asked: AugmentationSettings,
     encoded_from: MicArray | None = None,
 ) -> tuple[Float[Tensor, "channel sample"], Float[Tensor, "*any 3"]]:
-    """Turn and mirror a scene at random.
+    """Turn, mirror, amplify and colour a scene at random, as asked.
 
     Parameters
     ----------
@@ -72,15 +89,48 @@ def augmented(
     direction
         Unit vectors in the truth, zeros where there is none.
     generator
-        Draws the transform: a scene's own, so that it is the same whoever makes it.
+        Draws what is done: a scene's own, so that it is the same whoever makes it.
     encoded_from
         The array that FOA was encoded from; None where it is ideal.
     """
-    if asked == AugmentationSettings():
-        return sound, direction
-    array = TETRAHEDRON if channel_format == "tetra" else encoded_from
-    transform = drawn_transform(asked, array, generator)
-    return transformed(sound, direction, channel_format, transform)
+    if asked.turns:
+        array = TETRAHEDRON if channel_format == "tetra" else encoded_from
+        transform = drawn_transform(asked, array, generator)
+        sound, direction = transformed(sound, direction, channel_format, transform)
+    if asked.gain_db:
+        gain_db = generator.uniform(-asked.gain_db, asked.gain_db)
+        sound = sound * (10.0 ** (float(gain_db) / 20))
+    if asked.eq_db:
+        sound = filtered(sound, generator.uniform(-asked.eq_db, asked.eq_db, _EQ_OCTAVES))
+    return sound, direction
+
+
+def filtered(
+    sound: Float[Tensor, "channel sample"], gains_db: Float[ndarray, " octave"]
+) -> Float[Tensor, "channel sample"]:
+    """Let all channels pass one filter without delay.
+
+    Parameters
+    ----------
+    gains_db
+        From half the rate downwards, an octave apart; below the last one it stays as it is.
+    """
+    taps = torch.from_numpy(_zero_phase(gains_db).astype(np.float32)).to(sound.device)
+    n_samples, half = sound.shape[-1], len(taps) // 2
+    length = next_fast_len(n_samples + len(taps) - 1, real=True)
+    spectrum = torch.fft.rfft(sound, n=length) * torch.fft.rfft(taps, n=length)
+    whole: Tensor = torch.fft.irfft(spectrum, n=length)
+    return whole[..., half : half + n_samples]
+
+
+def _zero_phase(gains_db: Float[ndarray, " octave"]) -> Float[ndarray, " tap"]:
+    """Give a symmetric impulse response whose spectrum follows the gains."""
+    n_fft = 4 * (_EQ_TAPS + 1)
+    octaves_down = -np.log2(np.maximum(np.arange(n_fft // 2 + 1), 0.5) / (n_fft // 2))
+    level_db = np.interp(octaves_down, np.arange(len(gains_db)), gains_db)
+    response = np.fft.fftshift(np.fft.irfft(10 ** (level_db / 20)))
+    middle, half = n_fft // 2, _EQ_TAPS // 2
+    return np.asarray(response[middle - half : middle + half + 1] * np.hanning(_EQ_TAPS + 2)[1:-1])
 
 
 def drawn_transform(

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from sonoscope.core.audio import ChannelFormat
 from sonoscope.core.errors import CheckpointError, SettingError
 from sonoscope.datasets.choice import bank
-from sonoscope.datasets.recordings import RecordedScene
 from sonoscope.models.build import Network, build, target_of
 from sonoscope.simulation.schedule import Supplies
 from sonoscope.simulation.sources import Clip
@@ -21,6 +21,8 @@ from sonoscope.training.loop import Listener, Machine, Parts, fit
 from sonoscope.training.material import Material, data_hash
 from sonoscope.training.recipe import TrainRecipe, from_json
 from sonoscope.training.recorded import Reading, RecordedStream, RecordedSweep
+
+Item = TypeVar("Item")
 
 
 def train(
@@ -70,7 +72,7 @@ class Build:
 
     def __call__(self) -> Network:
         """Make it."""
-        return build(self.recipe.network, len(self.recipe.all_labels))
+        return build(self.recipe.network, len(self.recipe.all_labels), self.recipe.masking)
 
 
 def _train_stream(recipe: TrainRecipe, material: Material, device: str) -> Stream:
@@ -125,7 +127,7 @@ def reading_of(recipe: TrainRecipe) -> Reading:
     return Reading(recipe.labels, recipe.rate_hz, recipe.label_step_s, n_copies)
 
 
-def spread(scenes: Sequence[RecordedScene], count: int) -> tuple[RecordedScene, ...]:
+def spread(scenes: Sequence[Item], count: int) -> tuple[Item, ...]:
     """Take so many recordings, evenly over all of them.
 
     Examples

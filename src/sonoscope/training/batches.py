@@ -16,6 +16,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from sonoscope.simulation.stream import Batch
+from sonoscope.training.memory import keep_freed_memory
 
 _AHEAD = 4  # batches each worker may be ahead
 
@@ -94,4 +95,5 @@ def _as_it_is(batch: Any) -> Any:
 
 
 def _one_thread(_: int) -> None:
+    keep_freed_memory()
     torch.set_num_threads(1)

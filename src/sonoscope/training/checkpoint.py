@@ -5,6 +5,7 @@ OUT/checkpoint-000250.safetensors    network.NAME, average.NAME, optimizer.NAME.
 OUT/checkpoint-000500.safetensors    and the step in its metadata: one file alone is enough
 OUT/checkpoint.json                  which of them counts: written last, so that it never points
                                      to a file that is not whole; the last two are kept
+OUT/best.safetensors                 average.NAME alone, as of the best validation so far
 ```
 """
 
@@ -23,6 +24,7 @@ from sonoscope.core.errors import CheckpointError
 from sonoscope.models.build import inherited
 
 POINTER = "checkpoint.json"
+BEST = "best.safetensors"
 _ABOUT = "sonoscope.training"
 _KEPT = 2
 
@@ -45,6 +47,9 @@ class Position:
         Seconds of training so far.
     file
         Name of the file with the tensors.
+    scores
+        The SELD score of every validation so far, None where it is no number: what is best, the
+        rate and the end may depend on them.
     """
 
     step: int
@@ -54,6 +59,7 @@ class Position:
     random: dict[str, int]
     elapsed_s: float
     file: str = ""
+    scores: tuple[float | None, ...] = ()
 
 
 def position(out: Path) -> Position | None:
@@ -75,8 +81,9 @@ def position(out: Path) -> Position | None:
 
 def _position(text: str, where: Path) -> Position:
     try:
-        return Position(**json.loads(text))
-    except (ValueError, TypeError) as error:
+        read = json.loads(text)
+        return Position(**read | {"scores": tuple(read.get("scores", ()))})
+    except (ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{where}: not a readable checkpoint: {error}") from error
 
 
@@ -88,16 +95,26 @@ def write(
     optimizer: torch.optim.Optimizer,
 ) -> Path:
     """Write a checkpoint, point to it, and drop all but the last two."""
-    tensors = _flat(network, average, optimizer)
     path = out / f"checkpoint-{here.step:06d}.safetensors"
     pointer = asdict(here) | {"file": path.name}
-    # one entry: safetensors writes several in an order of its own, and bytes should repeat
-    about = pointer | {"elapsed_s": 0.0}
-    write_bytes(path, save(tensors, {_ABOUT: json.dumps(about, sort_keys=True)}))
+    _write_tensors(path, here, _flat(network, average, optimizer))
     write_text(out / POINTER, json.dumps(pointer, indent=1) + "\n")
     for old in sorted(out.glob("checkpoint-*.safetensors"))[:-_KEPT]:
         old.unlink()
     return path
+
+
+def write_best(out: Path, here: Position, average: nn.Module) -> Path:
+    """Keep the averaged weights of the best validation, in place of those before."""
+    path = out / BEST
+    _write_tensors(path, here, _plain("average.", average.state_dict()))
+    return path
+
+
+def _write_tensors(path: Path, here: Position, tensors: Mapping[str, Tensor]) -> None:
+    # one entry: safetensors writes several in an order of its own, and bytes should repeat
+    about = asdict(here) | {"file": path.name, "elapsed_s": 0.0}
+    write_bytes(path, save(dict(tensors), {_ABOUT: json.dumps(about, sort_keys=True)}))
 
 
 def restore(
@@ -165,12 +182,20 @@ def clean(out: Path) -> None:
 def _flat(
     network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
 ) -> dict[str, Tensor]:
-    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
-    for name, parameter in _optimized(network, optimizer).items():
-        for part, value in optimizer.state[parameter].items():
-            tensors[f"optimizer.{name}.{part}"] = value
-    return {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    state = {
+        f"{name}.{part}": value
+        for name, parameter in _optimized(network, optimizer).items()
+        for part, value in optimizer.state[parameter].items()
+    }
+    return {
+        **_plain("network.", network.state_dict()),
+        **_plain("average.", average.state_dict()),
+        **_plain("optimizer.", state),
+    }
+
+
+def _plain(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}{name}": t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
 
 
 def _optimized(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, nn.Parameter]:

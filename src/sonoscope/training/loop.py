@@ -1,7 +1,8 @@
 """The training loop: scenes made ahead, steps taken, scores told, checkpoints written.
 
 Everything random is a function of the recipe's seed and the step, so that a run that was killed at
-any moment and resumed ends with exactly the weights of one that was not. Several devices share a
+any moment and resumed ends with exactly the weights of one that was not; where validations decide
+(a rate that falls, an early end), their scores stand in the checkpoint. Several devices share a
 batch: rank r of n makes its own `batch_size / n` scenes of the step.
 
 Reference: Lightning Fabric for devices and precision, https://lightning.ai/docs/fabric.
@@ -10,9 +11,10 @@ Reference: Lightning Fabric for devices and precision, https://lightning.ai/docs
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import assert_never
 
 import torch
 from lightning_fabric import Fabric
@@ -24,9 +26,11 @@ from sonoscope.simulation.stream import Batch
 from sonoscope.training import checkpoint, ema, log, validation
 from sonoscope.training.batches import Stream, batches, one_thread_each
 from sonoscope.training.losses import Truth, loss
+from sonoscope.training.memory import keep_freed_memory
+from sonoscope.training.mixup import MixedStream
 from sonoscope.training.recipe import TrainRecipe, differences, fingerprint, from_json, to_json
 from sonoscope.training.recorded import Sweeping
-from sonoscope.training.schedule import learning_rate, step_seed
+from sonoscope.training.schedule import rate_of, since_best, step_seed
 
 _NORMALISED_BY = 4  # batches of the training whose moments normalise features
 _TICK = 10  # steps between two looks at the loss: each look waits for the device
@@ -107,14 +111,15 @@ def fit(
     machine: Machine | None = None,
     on_progress: Listener | None = None,
 ) -> Path:
-    """Train and give the path of the last checkpoint.
+    """Train and give the path of the last checkpoint, or of the best where the recipe says so.
 
     Parameters
     ----------
     recipe
         What to train.
     out
-        Folder of the run: `checkpoint.json`, two checkpoints, `log.csv`, `curve.svg`.
+        Folder of the run: `checkpoint.json`, two checkpoints, the best weights, `log.csv`,
+        `curve.svg`.
     parts
         Network and scenes of the recipe.
     resume
@@ -147,6 +152,8 @@ def fit(
         precision=_PRECISION[recipe.precision],  # type: ignore[arg-type]
     )
     fabric.launch()
+    if fabric.device.type == "cpu":
+        keep_freed_memory()
     if recipe.batch_size % fabric.world_size:
         raise SettingError(
             f"batch_size must divide by the {fabric.world_size} devices,"
@@ -224,6 +231,7 @@ class _Run:
         self.optimizer = _optimizer(self.network, recipe)
         self.step, self.elapsed_s = 0, 0.0
         self.rows: list[log.Row] = []
+        self.scores: list[float | None] = []
         self.scenes: list[Batch] = []
 
     def start(self, before: checkpoint.Position | None, init: Path | None) -> None:
@@ -232,6 +240,7 @@ class _Run:
             path = self.out / before.file
             checkpoint.restore(path, self.network, self.average, self.optimizer)
             self.step, self.elapsed_s = before.step, before.elapsed_s
+            self.scores = list(before.scores)
             if (self.out / log.LOG).is_file():
                 rows = log.read_rows(self.out / log.LOG)
                 self.rows = [row for row in rows if row.step <= before.step]
@@ -270,7 +279,7 @@ class _Run:
             first = next(ahead, None)  # here the workers start
         network.train()
         batch = first
-        while batch is not None:
+        while batch is not None and not self._is_over():
             self._take_step(network, optimizer, batch, since)
             self.step += 1
             self.elapsed_s = elapsed_before_s + time.perf_counter() - began_s
@@ -282,16 +291,28 @@ class _Run:
             if validates:
                 self._validate(since)
                 since = _Since()
-            if saves:
+            if saves or self._is_over():
                 self._save()
             batch = next(ahead, None)
+        best = self.out / checkpoint.BEST
+        if self.recipe.validation.keep_best and best.is_file():
+            return best
         return self.out / f"checkpoint-{self.step:06d}.safetensors"
+
+    def _is_over(self) -> bool:
+        """Tell whether validations have brought nothing for too long."""
+        patience = self.recipe.validation.patience
+        return 0 < patience <= since_best(self.scores)
 
     def _batches(self) -> Iterable[Batch]:
         """Make what this device works on in the steps that are left."""
         ranks, rank = self.fabric.world_size, self.fabric.global_rank
+        stream = self.parts.train
+        if self.recipe.mixup.kind != "none":
+            n_parts = len(self.parts.formats)
+            stream = MixedStream(stream, self.recipe.mixup, self.recipe.seed, n_parts)
         return batches(
-            self.parts.train,
+            stream,
             range(self.step * ranks + rank, self.recipe.steps * ranks, ranks),
             self.recipe.batch_size // ranks,
             self.recipe.window_s,
@@ -322,7 +343,14 @@ class _Run:
 
     def _rate(self, step: int) -> float:
         recipe = self.recipe
-        return learning_rate(step, recipe.steps, recipe.learning_rate, recipe.warmup_share)
+        return rate_of(
+            recipe.schedule,
+            step,
+            recipe.steps,
+            recipe.learning_rate,
+            recipe.warmup_share,
+            self.scores,
+        )
 
     def _sound_s(self) -> float:
         return self.recipe.batch_size * self.recipe.window_s
@@ -341,6 +369,8 @@ class _Run:
             self.on_progress(Progress(self.step, self.recipe.steps, total, rate, rows))
 
     def _validate(self, since: _Since) -> None:
+        """Score, keep what is best, write the log; every device remembers the score."""
+        score: float | None = None
         if self.fabric.is_global_zero:
             rate = since.rate(self._sound_s())
             means = since.means()
@@ -348,9 +378,13 @@ class _Run:
                 self._row(heard_as, answers, means, rate)
                 for heard_as, answers in self._answers().items()
             )
+            score = _mean_seld(rows)
+            if not self.scores or since_best([*self.scores, score]) == 0:
+                checkpoint.write_best(self.out, self._here(), self.average)
             self.rows += rows
             log.write_rows(self.out, self.rows)
             self._report(means[0], rate, rows)
+        self.scores.append(self.fabric.broadcast(score))
         self.fabric.barrier()
 
     def _answers(self) -> dict[str, list[validation.Answer]]:
@@ -359,7 +393,12 @@ class _Run:
         n_labels = len(self.recipe.labels)
         for batch in self.scenes or self._validation_scenes():
             with self.fabric.autocast():
-                heard = validation.outputs(self.average, [batch], n_labels=n_labels)
+                heard = validation.outputs(
+                    self.average,
+                    [batch],
+                    n_labels=n_labels,
+                    label_step_s=self.recipe.label_step_s,
+                )
             share = len(heard) // len(answers)
             for part, of_format in enumerate(answers.values()):
                 of_format += heard[part * share : (part + 1) * share]
@@ -396,26 +435,45 @@ class _Run:
             elapsed_s=self.elapsed_s,
         )
 
+    def _here(self) -> checkpoint.Position:
+        text = to_json(self.recipe)
+        return checkpoint.Position(
+            step=self.step,
+            recipe=text,
+            recipe_hash=fingerprint(text),
+            data_hash=self.parts.data_hash,
+            random={"seed": self.recipe.seed, "step": self.step},
+            elapsed_s=self.elapsed_s,
+            scores=tuple(self.scores),
+        )
+
     def _save(self) -> None:
         if self.fabric.is_global_zero:
-            text = to_json(self.recipe)
-            here = checkpoint.Position(
-                step=self.step,
-                recipe=text,
-                recipe_hash=fingerprint(text),
-                data_hash=self.parts.data_hash,
-                random={"seed": self.recipe.seed, "step": self.step},
-                elapsed_s=self.elapsed_s,
-            )
+            here = self._here()
             checkpoint.write(self.out, here, self.network, self.average, self.optimizer)
         self.fabric.barrier()
 
 
+def _mean_seld(rows: Sequence[log.Row]) -> float | None:
+    """Average over formats; None where it is no number, which nothing is worse than."""
+    mean = sum(row.seld for row in rows) / len(rows)
+    return mean if math.isfinite(mean) else None
+
+
 def _optimizer(network: nn.Module, recipe: TrainRecipe) -> torch.optim.Optimizer:
-    """Decay matrices and kernels alone: a bias or a scale that shrinks only loses its place."""
+    """Decay matrices and kernels alone: a bias or a scale that shrinks only loses its place.
+
+    Fused: all weights of a group in one pass over memory.
+    """
     learnt = [parameter for parameter in network.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in learnt if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in learnt if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
+    match recipe.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+        case "adam":
+            return torch.optim.Adam(learnt, lr=recipe.learning_rate, fused=True)
+        case _:
+            assert_never(recipe.optimizer)

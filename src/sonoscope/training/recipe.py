@@ -16,12 +16,16 @@ from sonoscope.core.recipe import STRICT
 from sonoscope.datasets.choice import ClipChoice
 from sonoscope.datasets.published import RecordingChoice, check_labels
 from sonoscope.datasets.surroundings import PlaceChoice
-from sonoscope.models.build import MaskCrnnNetwork, NetworkSettings
+from sonoscope.models.build import MaskCrnnNetwork, NetworkSettings, target_of
+from sonoscope.models.masking import MaskingSettings
 from sonoscope.simulation.augment import AugmentationSettings
 from sonoscope.simulation.scene_settings import SceneSettings
 from sonoscope.simulation.stream import LABEL_STEP_S
+from sonoscope.training.mixup import MixupSettings
+from sonoscope.training.schedule import ScheduleSettings
 
 Precision = Literal["float32", "bfloat16"]
+Optimizer = Literal["adamw", "adam"]
 ActivityLoss = Literal["bce", "bce_mean", "focal"]
 DirectionLoss = Literal["cosine", "mse", "mse2019", "mse2020", "angles2019", "angles_mae"]
 LABEL_STEPS_S = (LABEL_STEP_S, 0.1)
@@ -68,12 +72,19 @@ class ValidationSettings:
         Which scenes.
     scene
         Ranges of these scenes; those of the training where left out.
+    patience
+        Training ends after so many validations in a row without a better SELD score (that of the
+        averaged weights at a threshold of 0.5, averaged over channel formats); 0: it never does.
+    keep_best
+        Whether the weights of the best validation are the training's result, not the last ones.
     """
 
     every: Annotated[int, Field(ge=1)] = 250
     scenes: Annotated[int, Field(ge=1)] = 24
     seed: Annotated[int, Field(ge=0)] = 1_000
     scene: SceneSettings | None = None
+    patience: Annotated[int, Field(ge=0)] = 0
+    keep_best: bool = False
 
 
 @settings(config=STRICT)
@@ -113,17 +124,23 @@ class TrainRecipe:
     scene, network, data, loss, validation
         Settings of the parts.
     augmentation
-        How training scenes are turned and mirrored.
+        How training scenes are turned, mirrored, made louder and coloured.
+    masking, mixup
+        What is hidden of their feature maps, and how they are mixed with each other.
     places
         Measured rooms and recorded ambiences of the training scenes.
     recordings
         Recordings to train on in place of scenes: then `scene`, `data` and `places` are not used.
     steps, batch_size, window_s
         Steps of the optimiser, scenes in each, and seconds in each scene.
+    optimizer
+        "adamw", or "adam", which lets no weight decay (the paper's and the baselines').
+    schedule
+        How the learning rate goes.
     learning_rate
-        The peak of the one-cycle schedule.
+        Its peak.
     warmup_share
-        Share of the steps in which the rate rises.
+        Share of the steps in which the rate of one cycle rises.
     weight_decay
         Of AdamW, on matrices and kernels alone.
     gradient_clip
@@ -148,11 +165,15 @@ class TrainRecipe:
     loss: LossSettings = LossSettings()
     validation: ValidationSettings = ValidationSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
+    masking: MaskingSettings = MaskingSettings()
+    mixup: MixupSettings = MixupSettings()
     places: PlaceChoice = PlaceChoice()
     recordings: RecordingChoice | None = None
     steps: Annotated[int, Field(ge=1)] = 3_000
     batch_size: Annotated[int, Field(ge=1)] = 8
     window_s: Annotated[float, Field(gt=0)] = 5.0
+    optimizer: Optimizer = "adamw"
+    schedule: ScheduleSettings = ScheduleSettings()
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
@@ -176,6 +197,15 @@ class TrainRecipe:
         if self.label_step_s not in LABEL_STEPS_S:
             raise ValueError(
                 f"label_step_s must be one of {LABEL_STEPS_S}, but {self.label_step_s} was given"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _mixup_fits(self) -> "TrainRecipe":
+        if self.mixup.kind == "soft" and not target_of(self.network).startswith("classwise"):
+            raise ValueError(
+                'mixup.kind must be "union" for a network that does not answer class-wise, but'
+                ' "soft" was given: the length of a vector would tell how much of a scene is left'
             )
         return self
 
