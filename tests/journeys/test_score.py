@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
 from sonoscope.cli.score import score
+from sonoscope.core.direction import unit_vector
 from sonoscope.core.errors import InputError, SettingError
+from tests.metrics.dcase_scenes import scene
 
 TRUTH = "sound_event_recording,start_time,end_time,ele,azi,dist\nspeech,1.0,2.0,0,30,1\n"
 OURS = "label,onset_s,offset_s,azimuth_deg,elevation_deg,score\nspeech,1.0,2.0,40,0,0.9\n"
@@ -132,3 +135,157 @@ def test_refusals_name_the_file(tmp_path: Path) -> None:
         refused = run(*arguments)
         assert isinstance(refused.exception, InputError)
         assert message in str(refused.exception)
+
+
+# ── later years ──────────────────────────────────────────────────────────────────────────────────
+
+SECONDS = ["ER", "F", "LE", "LR", "SELD"]
+FRAMES = ["F", "DOAE", "RDE", "SELD"]
+SEEDS = (7, 11)
+
+
+def written(folder: Path, form: str) -> tuple[Path, Path]:
+    """Write the two random scenes whose scores the organisers were asked for."""
+    for seed in SEEDS:
+        for name, table in zip(("truth", "heard"), scene(seed), strict=True):
+            assert table.distance_m is not None
+            assert table.track is not None
+            rows = np.stack([table.frame, table.label, table.track], axis=1).astype(str)
+            ways = np.rad2deg(np.stack([table.azimuth, table.elevation], axis=1)).round()
+            metres = table.distance_m[:, None]
+            columns, header = [ways.astype(int)], ""
+            if form == "vectors":
+                columns = [unit_vector(table.azimuth, table.elevation)]
+            elif form == "vectors in cm":
+                columns = [unit_vector(table.azimuth, table.elevation), 100 * metres]
+            elif form == "vectors in m":
+                columns = [unit_vector(table.azimuth, table.elevation), metres]
+            elif form == "distances":
+                columns.append(100 * metres)
+            elif form == "header":
+                header = "frame,class,source,azimuth,elevation,distance\n"
+                columns.append(100 * metres)
+            elif form == "2025":
+                header = "frame,class,source,azimuth,distance,onscreen\n"
+                columns = [columns[0][:, :1], 100 * metres, 0 * metres.astype(int)]
+            cells = np.concatenate([rows, *(column.astype(str) for column in columns)], axis=1)
+            text = header + "".join(",".join(row) + "\n" for row in cells)
+            write(folder / name, **{f"mix{seed}": text})
+    return folder / "truth", folder / "heard"
+
+
+def later(*arguments: object) -> dict[str, Any]:
+    result = run(*arguments, "--json")
+    assert result.exception is None, result.exception
+    answer: dict[str, Any] = json.loads(result.stdout)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("metric", "form", "more", "wanted"),
+    [
+        ("dcase2020", "polar", [], [0.675676, 0.437276, 18.037323, 0.781362]),
+        ("dcase2020", "vectors", [], [0.675676, 0.437276, 18.037323, 0.781362]),
+        ("dcase2021", "polar", [], [0.688312, 0.514523, 17.957048, 0.709677]),
+        ("dcase2021", "vectors", [], [0.688312, 0.514523, 17.957048, 0.709677]),
+        ("dcase2022", "polar", [], [0.688312, 0.417007, 18.099762, 0.733412, 0.409612]),
+        ("dcase2023", "distances", [], [0.688312, 0.417007, 18.099762, 0.733412, 0.409612]),
+        ("dcase2023", "vectors in cm", ["--average", "micro"],
+         [0.688312, 0.429066, 17.957048, 0.709677, 0.412332]),
+        ("dcase2024", "distances", [], [0.427528, 17.805962, 0.207838, 0.293077]),
+        ("dcase2024", "header", ["--duration", "60"], [0.427447, 17.805962, 0.207838, 0.293104]),
+        ("dcase2024", "vectors in cm", [], [0.427528, 17.805962, 0.207838, 0.293077]),
+        ("dcase2024", "vectors in m", ["--average", "micro", "--duration", "60"],
+         [0.444231, 17.551204, 0.204163, 0.285813]),
+        ("dcase2025", "2025", ["--duration", "60"], [0.445426, 16.245709, 0.208027]),
+        ("dcase2025", "distances", ["--duration", "60", "--average", "micro"],
+         [0.456731, 15.897727, 0.204371]),
+    ],
+)  # fmt: skip
+def test_files_score_as_the_organisers_say(
+    tmp_path: Path, metric: str, form: str, more: list[str], wanted: list[float]
+) -> None:
+    answer = later(*written(tmp_path, form), "--metric", metric, *more)
+    assert list(answer) == (SECONDS if metric < "dcase2024" else FRAMES)
+    np.testing.assert_allclose(list(answer.values())[: len(wanted)], wanted, rtol=0, atol=1e-6)
+
+
+def test_a_recording_without_prediction(tmp_path: Path) -> None:
+    truth, heard = written(tmp_path, "distances")
+    (heard / "mix7.csv").unlink()
+    for metric in ("dcase2020", "dcase2021", "dcase2022", "dcase2024", "dcase2025"):
+        official = run(truth, heard, "--metric", metric, "--json")
+        strict = run(truth, heard, "--metric", metric, "--json", "--mode", "strict")
+        assert "mix7.csv: no prediction, left out" in official.stderr
+        assert "mix7.csv: no prediction, counted as empty" in strict.stderr
+        scores = [json.loads(result.stdout)["F"] for result in (official, strict)]
+        alone = later(truth / "mix11.csv", heard / "mix11.csv", "--metric", metric)["F"]
+        assert scores[0] == alone
+        assert scores[1] < 0.8 * scores[0]
+    (heard / "mix11.csv").unlink()
+    refused = run(truth, heard, "--metric", "dcase2022")
+    assert isinstance(refused.exception, InputError)
+    assert "must hold predictions" in str(refused.exception)
+
+
+def test_intervals(tmp_path: Path) -> None:
+    truth, heard = written(tmp_path, "distances")
+    for metric, keys in (("dcase2019", ["ER", "F", "DE", "FR", "SELD"]), ("dcase2021", SECONDS),
+                         ("dcase2023", SECONDS), ("dcase2025", FRAMES)):  # fmt: skip
+        answer = later(truth, heard, "--metric", metric, "--intervals")
+        assert list(answer) == [*keys, "intervals"]
+        assert list(answer["intervals"]) == keys
+        low, high = answer["intervals"]["F"]
+        assert low < answer["F"] < high
+    result = run(truth, heard, "--metric", "dcase2024", "--intervals")
+    assert "95 % interval" in result.stdout
+    refused = run(truth / "mix7.csv", heard / "mix7.csv", "--intervals")
+    assert isinstance(refused.exception, SettingError)
+    assert "at least 2 recordings, but 1" in str(refused.exception)
+
+
+def test_labels_over_which_the_mean_goes(tmp_path: Path) -> None:
+    names = "label,onset_s,offset_s,azimuth_deg,elevation_deg\n"
+    write(tmp_path, ours=names + "robin,0,2,10,0\nwren,1,2,50,0\n")
+    write(tmp_path, known=names + "knock,0,2,10,0\n", index="0,12,0,10,0\n")
+    ours, strict = tmp_path / "ours.csv", ["--metric", "dcase2022", "--mode", "strict"]
+    assert later(ours, ours, *strict)["F"] == 1
+    assert later(ours, ours, *strict, "--labels", "robin,wren,owl,jay")["F"] == 0.5
+    assert later(tmp_path / "known.csv", tmp_path / "index.csv", *strict)["LR"] < 0.1
+    table = run(tmp_path / "known.csv", tmp_path / "known.csv", *strict)
+    assert "macro over 13 labels" in table.stdout
+    for arguments, message in (
+        ((ours, tmp_path / "index.csv"), "--labels must be given"),
+        ((ours, ours, "--labels", "robin,owl"), "labels must be among robin, owl, but 'wren'"),
+        ((tmp_path / "index.csv", ours, "--labels", "robin,wren"), "0..1 for 2 labels, but 12"),
+    ):
+        refused = run(*arguments, *strict)
+        assert isinstance(refused.exception, (InputError, SettingError))
+        assert message in str(refused.exception)
+        assert "\n" not in str(refused.exception)
+
+
+def test_what_a_year_does_not_have_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, truth=TRUTH, heard=HEARD, far="50,5,0,30,0\n", none="", nowhere="50,5,30,0\n")
+    for arguments, message in (
+        (("none", "far", "dcase2024"), "every source of the prediction must have a distance"),
+        (("far", "far", "dcase2025"), "every source of the reference must have a distance"),
+        (("nowhere", "far", "dcase2021"), "divides 10 a second, but 50 a second"),
+    ):
+        one, other, metric = arguments
+        refused = run(tmp_path / f"{one}.csv", tmp_path / f"{other}.csv", "--metric", metric)
+        assert isinstance(refused.exception, InputError)
+        assert message in str(refused.exception)
+        assert f"{other}.csv" in str(refused.exception)
+    average = run(tmp_path / "truth.csv", tmp_path / "heard.csv", "--average", "macro")
+    assert isinstance(average.exception, SettingError)
+    assert "--average must be left out for dcase2019" in str(average.exception)
+
+
+@pytest.mark.parametrize("metric", [f"dcase{year}" for year in range(2019, 2026)])
+def test_every_table_says_what_the_numbers_mean(tmp_path: Path, metric: str) -> None:
+    truth, heard = written(tmp_path, "distances")
+    result = run(truth, heard, "--metric", metric)
+    assert result.exit_code == 0
+    for word in (metric[5:], "official", "SELD", "best", "2 recordings"):
+        assert word in result.stdout
