@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT
-from sonoscope.datasets import tau2019
+from sonoscope.datasets import starss, tau2019, tau_nigens
 from sonoscope.datasets.recordings import (
     Folds,
     RecordedScene,
@@ -17,8 +17,13 @@ from sonoscope.datasets.recordings import (
     assert_apart,
     in_folds,
 )
+from sonoscope.metrics.dcase2020 import LABELS_2020
+from sonoscope.metrics.dcase2021 import LABELS_2021
+from sonoscope.metrics.dcase2022 import LABELS_2022
 
-PublishedKind = Literal["tau2019"]
+PublishedKind = Literal[
+    "tau2019", "tau-nigens2020", "tau-nigens2021", "starss22", "starss23", "stereo2025"
+]
 
 Fold = Annotated[int, Field(ge=0)]
 
@@ -33,6 +38,9 @@ class RecordingChoice:
         The set, and its folder below the data folder.
     folds, validation_folds, test_folds
         What is trained on, what is validated with, and what neither may hear; these differ.
+    validation_rooms
+        Rooms of the training folds that are validated with and not trained on: for sets without
+        a fold for it.
     format
         In which format; where None, that of the network (a batch is divided among several).
     rate_hz
@@ -41,8 +49,9 @@ class RecordingChoice:
 
     kind: PublishedKind
     folds: Annotated[tuple[Fold, ...], Field(min_length=1)]
-    validation_folds: Annotated[tuple[Fold, ...], Field(min_length=1)]
+    validation_folds: tuple[Fold, ...] = ()
     test_folds: tuple[Fold, ...] = ()
+    validation_rooms: tuple[str, ...] = ()
     format: RecordingFormat | None = None
     rate_hz: Annotated[int, Field(ge=8_000)] = 24_000
 
@@ -51,6 +60,8 @@ class RecordingChoice:
         named = (*self.folds, *self.validation_folds, *self.test_folds)
         if len(set(named)) < len(named):
             raise ValueError("folds, validation_folds and test_folds must all differ")
+        if not (self.validation_folds or self.validation_rooms):
+            raise ValueError("validation_folds or validation_rooms must name something")
         return self
 
 
@@ -80,6 +91,12 @@ def published(kind: PublishedKind) -> Published:
     match kind:
         case "tau2019":
             return Published(tau2019.LABELS, tau2019.FOLDS, tau2019.ROOMS_APART, 0.02)
+        case "tau-nigens2020":
+            return Published(LABELS_2020, tau_nigens.FOLDS_2020, tau_nigens.ROOMS_APART, 0.1)
+        case "tau-nigens2021":
+            return Published(LABELS_2021, tau_nigens.FOLDS_2021, tau_nigens.ROOMS_APART, 0.1)
+        case "starss22" | "starss23" | "stereo2025":
+            return Published(LABELS_2022, starss.FOLDS, starss.ROOMS_APART, 0.1)
         case _:
             assert_never(kind)
 
@@ -100,6 +117,12 @@ def find_recordings(
     match kind, channel_format:
         case "tau2019", ("foa" | "tetra") as heard_as:
             return tau2019.recordings(folder, heard_as)
+        case (("tau-nigens2020" | "tau-nigens2021"), ("foa" | "tetra") as heard_as):
+            return tau_nigens.recordings(folder, heard_as)
+        case (("starss22" | "starss23"), ("foa" | "tetra") as heard_as):
+            return starss.recordings(folder, heard_as)
+        case "stereo2025", "stereo":
+            return starss.stereo_recordings(folder)
         case _:
             raise SettingError(f"{kind} must be heard in a format it has, but not {channel_format}")
 
@@ -127,15 +150,31 @@ def split_recordings(
     if data is None:
         raise SettingError(f"--data must be the folder in which {choice.kind}/ lies")
     there = find_recordings(choice.kind, data, channel_format)
-    sides = [
+    heard, apart, test = (
         tuple(in_folds(there, folds))
         for folds in (choice.folds, choice.validation_folds, choice.test_folds)
-    ]
+    )
+    held = tuple(each for each in heard if each.room in choice.validation_rooms)
+    _check_rooms(choice.validation_rooms, heard, held)
+    train = tuple(each for each in heard if each.room not in choice.validation_rooms)
+    validation = (*apart, *held)
     rooms = published(choice.kind).rooms_apart
-    train, validation, test = sides
     assert_apart(train, (*validation, *test), rooms=rooms)
     assert_apart(validation, test, rooms=rooms)
     return Sides(train, validation, test)
+
+
+def _check_rooms(
+    rooms: Sequence[str], heard: Sequence[RecordedScene], held: Sequence[RecordedScene]
+) -> None:
+    missing = sorted(set(rooms) - {each.room for each in held})
+    known = sorted({each.room for each in heard if each.room is not None})
+    if missing:
+        raise SettingError(
+            f"validation_rooms must be among {', '.join(known)}, but {missing[0]} was given"
+        )
+    if len(held) == len(heard):
+        raise SettingError("validation_rooms must leave a room to train on, but name all of them")
 
 
 def check_labels(kind: PublishedKind, labels: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ sounded in it are known too.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -84,10 +84,38 @@ class Told(NamedTuple):
     room: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How a set calls its recordings.
+
+    Attributes
+    ----------
+    pattern
+        Of a name, with groups `fold` and `room`; a name without a fold is of fold 0.
+    room
+        Gives a room's identity from fold and room, the same in every recording made there; None
+        where names tell none.
+    """
+
+    pattern: re.Pattern[str]
+    room: Callable[[int, str], str] = lambda _fold, room: room
+
+    def read(self, path: Path) -> Told:
+        """Read fold and room off a file's name."""
+        found = self.pattern.fullmatch(path.stem)
+        if found is None:
+            raise InputError(
+                f"{path}: must be named {self.pattern.pattern}, but {path.stem} was given"
+            )
+        told = found.groupdict()
+        fold, room = int(told.get("fold") or 0), told.get("room")
+        return Told(fold, None if room is None else self.room(fold, room))
+
+
 def pair_up(
     folder: Path,
     parts: Sequence[tuple[str, str]],
-    name: re.Pattern[str],
+    naming: Naming,
     channel_format: RecordingFormat,
 ) -> list[RecordedScene]:
     """List the recordings of a set whose sounds and tables have the same names below two folders.
@@ -98,8 +126,8 @@ def pair_up(
         Of the set.
     parts
         Folders of sounds, each with that of its tables; those that are not there are left out.
-    name
-        What a recording is called, with groups `fold` and `room`; without a fold it is fold 0.
+    naming
+        What recordings are called.
 
     Returns
     -------
@@ -112,7 +140,7 @@ def pair_up(
     """
     there = [(folder / sounds, folder / tables) for sounds, tables in parts]
     found = [
-        _recording(folder, path, tables / path.relative_to(sounds).with_suffix(".csv"), name,
+        _recording(folder, path, tables / path.relative_to(sounds).with_suffix(".csv"), naming,
                    channel_format)
         for sounds, tables in there
         if sounds.is_dir()
@@ -131,19 +159,16 @@ def _sounds(folder: Path) -> Iterator[Path]:
 
 
 def _recording(
-    folder: Path, path: Path, table: Path, name: re.Pattern[str], channel_format: RecordingFormat
+    folder: Path, path: Path, table: Path, naming: Naming, channel_format: RecordingFormat
 ) -> RecordedScene:
-    found = name.fullmatch(path.stem)
-    if found is None:
-        raise InputError(f"{path}: must be named {name.pattern}, but {path.stem} was given")
-    told = found.groupdict()
+    told = naming.read(path)
     sources, room = _simulated(folder / "truth" / f"{path.stem}.json")
     return RecordedScene(
         path.stem,
         path,
         table if table.is_file() else None,
-        int(told["fold"] or 0),
-        room or told.get("room"),
+        told.fold,
+        room or told.room,
         channel_format,
         sources,
     )

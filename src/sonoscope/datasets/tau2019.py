@@ -19,13 +19,10 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from sonoscope.datasets.recordings import Folds, RecordedScene, pair_up
+from sonoscope.datasets.recordings import Folds, Naming, RecordedScene, pair_up
+from sonoscope.metrics.dcase2019 import LABELS_2019
 
-LABELS = (
-    "knock", "drawer", "clearthroat", "phone", "keysDrop", "speech", "keyboard", "pageturn",
-    "cough", "doorslam", "laughter",
-)  # fmt: skip
-"""In the order of the class indices of submissions."""
+LABELS = LABELS_2019
 
 FOLDS = (
     Folds((3, 4), (2,), (1,)),
@@ -39,7 +36,7 @@ EVALUATION = Folds((2, 3, 4), (1,), (0,))
 
 ROOMS_APART = False
 
-_NAME = re.compile(r"split(?P<fold>\d)(?:_(?P<room>ir\d)_ov\d)?_\d+")
+_NAMING = Naming(re.compile(r"split(?P<fold>\d)(?:_(?P<room>ir\d)_ov\d)?_\d+"))
 _FOLDER = {"foa": "foa", "tetra": "mic"}
 
 
@@ -53,4 +50,4 @@ def recordings(folder: Path, channel_format: Literal["foa", "tetra"]) -> list[Re
     """
     sounds = _FOLDER[channel_format]
     parts = [(f"{sounds}_{part}", f"metadata_{part}") for part in ("dev", "eval")]
-    return pair_up(folder, parts, _NAME, channel_format)
+    return pair_up(folder, parts, _NAMING, channel_format)
