@@ -14,9 +14,12 @@ import torch
 from safetensors.torch import load_file
 
 from sonoscope.core.errors import CheckpointError, SonoscopeError
+from sonoscope.simulation.stream import Batch
 from sonoscope.training import checkpoint
+from sonoscope.training.batches import Stream
 from sonoscope.training.log import read_rows
 from sonoscope.training.loop import Machine, Progress, fit
+from sonoscope.training.validation import outputs, score
 
 SCRIPT = Path(__file__).with_name("tiny.py")
 ONE = Machine("cpu", workers=0, threads=1, checkpoint_every=10)
@@ -61,6 +64,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> Path:
 
 def test_a_run_learns_and_leaves_its_log_curve_and_two_checkpoints(whole: Path) -> None:
     assert sorted(path.name for path in whole.iterdir()) == [
+        "best.safetensors",
         "checkpoint-000030.safetensors",
         "checkpoint-000040.safetensors",
         "checkpoint.json",
@@ -73,6 +77,37 @@ def test_a_run_learns_and_leaves_its_log_curve_and_two_checkpoints(whole: Path) 
     assert rows[-1].f > 0.9
     assert rows[-1].de_deg < 20
     assert (whole / "curve.svg").read_text().count("polyline") == 4
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_best_weights_are_those_of_the_least_seld_score(
+    tmp_path: Path, tiny: ModuleType, *, turned: bool
+) -> None:
+    """With a truth that is turned round, what is learnt last is worst."""
+    stream = Turned(tiny.PARTS.validation) if turned else tiny.PARTS.validation
+    recipe = replace(tiny.RECIPE, validation=replace(tiny.RECIPE.validation, every=10))
+    fit(recipe, tmp_path, replace(tiny.PARTS, validation=stream), machine=ONE)
+    rows = read_rows(tmp_path / "log.csv")
+    best = min(rows, key=lambda row: row.seld)
+    assert (best.step < 40) is turned
+    position, tensors = checkpoint.read(tmp_path / "best.safetensors")
+    assert position.step == best.step
+    assert all(name.startswith("average.") for name in tensors)
+    network = tiny.TinyNetwork()
+    checkpoint.start_from(tmp_path / "best.safetensors", network)
+    again = score(outputs(network, [stream.batch(i, 4, 2.0) for i in range(2)]))
+    assert again.seld == pytest.approx(best.seld, abs=1e-6)
+
+
+class Turned:
+    """A stream whose truth says that a label sounds where it does not."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+
+    def batch(self, step: int, size: int, window_s: float) -> Batch:
+        batch = self.stream.batch(step, size, window_s)
+        return replace(batch, active=1 - batch.active)
 
 
 @pytest.mark.slow
