@@ -78,7 +78,7 @@ def test_a_card_must_be_consistent() -> None:
         ('"beep",', "", r"thresholds must be 2 numbers"),
         ("8000", "1", "rate_hz"),
         ('"foa",\n "window"', '"mono",\n "window"', "channel_format"),
-        ("classwise-xyz", "accdoa", "target"),
+        ("classwise-xyz", "sideways", "target"),
     ]:
         assert old in told
         with pytest.raises(CheckpointError, match=f"^here: .*{fault}"):

@@ -24,6 +24,24 @@ class Waypoint(NamedTuple):
     distance_m: float | None = None
 
 
+class Passes(NamedTuple):
+    """How an event differs where a network is asked many times (Monte Carlo dropout).
+
+    Attributes
+    ----------
+    n_passes
+        How often it was asked.
+    score_std
+        Standard deviation of the event's mean activity.
+    angle
+        By how much its direction wanders, root mean square in radians; None without one.
+    """
+
+    n_passes: int
+    score_std: float
+    angle: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """A labelled stretch of time, with the way its source took.
@@ -38,9 +56,13 @@ class Event:
         Where it was, in order of time: empty where the direction is unknown, one waypoint for a
         source that stays.
     score
-        How sure the detector is, 0 to 1; 1 for truth.
+        How sure the detector is, 0 to 1; 1 for truth. Of a calibrated model it is the probability
+        that the event is right.
     spread
-        Angular uncertainty of the direction in radians, where it was estimated.
+        Radius in radians of the region around its direction that holds the true one with 90 %
+        probability, where that is known.
+    passes
+        How it differs from pass to pass, where the network was asked many times.
 
     Examples
     --------
@@ -55,6 +77,7 @@ class Event:
     path: tuple[Waypoint, ...] = ()
     score: float = 1.0
     spread: float | None = None
+    passes: Passes | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.onset_s <= self.offset_s:

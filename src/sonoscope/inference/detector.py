@@ -14,22 +14,28 @@ of the sound alone, never on how it was cut into blocks.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import accumulate, product
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Float32
 from numpy import ndarray
 
-from sonoscope.core.errors import CheckpointError, InputError
+from sonoscope.core.errors import CheckpointError, InputError, SettingError
 from sonoscope.core.frames import FrameGrid
 from sonoscope.inference.model_file import N_CHANNELS, REFUSALS, ModelFile, load
+from sonoscope.inference.monte_carlo import MonteCarlo, Samples, heard_cells, joined
 from sonoscope.targets.card import Card
 
 WINDOWS_AT_ONCE = 2
 """Windows that are heard together, shared out among the cores."""
+
+
+Said = Float32[ndarray, "_ label 4 *passes"]
+"""Activity and direction (x, y, z) side by side, for each pass where there are several."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,11 +50,14 @@ class Heard:
         Vectors toward each label, or None where the sound cannot tell directions.
     grid
         When the frames are.
+    samples
+        What each pass said, where the network was asked many times; the rest is their mean.
     """
 
     activity: Float32[ndarray, "frame label"]
     direction: Float32[ndarray, "frame label 3"] | None
     grid: FrameGrid
+    samples: Samples | None = None
 
     @property
     def n_frames(self) -> int:
@@ -71,8 +80,7 @@ class Memory:
     windows
         How many windows ran.
     tail
-        What the last of them said of frames that the next one will say too: activity and
-        direction (x, y, z) side by side.
+        What the last of them said of frames that the next one will say too.
     directed
         Whether the sound tells directions; None before there was any.
     """
@@ -81,7 +89,7 @@ class Memory:
     start: int = 0
     n_samples: int = 0
     windows: int = 0
-    tail: Float32[ndarray, "tail label 4"] | None = None
+    tail: Said | None = None
     directed: bool | None = None
 
 
@@ -98,11 +106,21 @@ class Detector:
     threads
         How many runs of the network go side by side. A recurrent network is a long chain of small
         steps: two windows on two cores take half the time of one window on both.
+    monte_carlo
+        Ask the network many times, each time with other units left out; None asks once, with all.
     """
 
     model: ModelFile
     batch: int = WINDOWS_AT_ONCE
     threads: int = 1
+    monte_carlo: MonteCarlo | None = None
+
+    def __post_init__(self) -> None:
+        if self.monte_carlo and not self.card.dropout:
+            raise SettingError(
+                f"{self.model.path}: a model to be asked in passes must have dropout, "
+                f"but {self.card.name} has none"
+            )
 
     @classmethod
     def load(
@@ -110,6 +128,16 @@ class Detector:
     ) -> "Detector":
         """Open a model file, for as many threads as there are cores; refuses as `load` does."""
         return cls(load(path), batch, threads or _cores())
+
+    def in_passes(self, monte_carlo: MonteCarlo | None) -> "Detector":
+        """Give the same detector, asked so often.
+
+        Raises
+        ------
+        SettingError
+            If its network has no dropout.
+        """
+        return replace(self, monte_carlo=monte_carlo)
 
     @property
     def card(self) -> Card:
@@ -153,11 +181,12 @@ class Detector:
             parts.append(heard)
         parts.append(self.finish(memory))
         directed = parts[-1].direction is not None
+        samples = _samples(parts)
         activities = [part.activity for part in parts]
         directions = [part.direction for part in parts if part.direction is not None]
         del parts  # or hours of directions would be there twice
         direction = _joined(directions) if directed else None
-        return Heard(_joined(activities), direction, self.card.grid)
+        return Heard(_joined(activities), direction, self.card.grid, samples)
 
     def step(self, chunk: Float[ndarray, "channel _"], memory: Memory) -> tuple[Heard, Memory]:
         """Hear the next samples; give the frames that are now certain, and what to remember."""
@@ -184,10 +213,8 @@ class Detector:
         parts, last = self._run(starts, memory) if starts else ([], memory)
         if last.tail is not None:
             parts.append(last.tail)
-        heard = self._heard(parts, memory)
         left = n_frames - self._given(memory.windows)
-        direction = None if heard.direction is None else heard.direction[:left]
-        return Heard(heard.activity[:left], direction, heard.grid)
+        return self._heard([np.concatenate(parts)[:left]] if parts else [], memory)
 
     def _end(self, window: int) -> int:
         return window * self.stride + self.card.window_frames
@@ -214,9 +241,7 @@ class Detector:
         kept = (*memory.kept, sound)
         return replace(memory, kept=kept, n_samples=n_samples, directed=directed)
 
-    def _run(
-        self, starts: list[int], memory: Memory
-    ) -> tuple[list[Float32[ndarray, "_ label 4"]], Memory]:
+    def _run(self, starts: list[int], memory: Memory) -> tuple[list[Said], Memory]:
         """Hear windows that begin at frames, fading each into the one before."""
         line = np.concatenate(memory.kept, axis=1)
         windows = np.zeros((len(starts), N_CHANNELS, self.card.window), np.float32)
@@ -225,7 +250,7 @@ class Detector:
             sound = line[:, first : first + self.card.window]
             window[:, : sound.shape[1]] = sound
         parts, tail, done = [], memory.tail, memory.windows
-        for start, answer in zip(starts, self._answers(windows), strict=True):
+        for start, answer in zip(starts, self._answers(windows, memory.windows), strict=True):
             given, sure = self._given(done), self._given(done + 1)
             fresh = answer[given - start :]
             if tail is not None:
@@ -237,24 +262,47 @@ class Detector:
         return parts, replace(memory, kept=(kept,), start=starts[-1], windows=done, tail=tail)
 
     def _answers(
-        self, windows: Float32[ndarray, "window 4 sample"]
-    ) -> Float32[ndarray, "window frame label 4"]:
-        """Put windows through the network: activity and direction side by side."""
+        self, windows: Float32[ndarray, "window 4 sample"], first: int
+    ) -> Float32[ndarray, "window frame label 4 *passes"]:
+        """Put windows through the network; `first` is the number of the first of them."""
+        if self.monte_carlo:
+            return self._in_passes(windows, first, self.monte_carlo)
         shares = np.array_split(windows, min(self.threads, len(windows)))
         with ThreadPoolExecutor(len(shares)) as threads:
             return np.concatenate(list(threads.map(self._answer, shares)))
 
+    def _in_passes(
+        self, windows: Float32[ndarray, "window 4 sample"], first: int, monte_carlo: MonteCarlo
+    ) -> Float32[ndarray, "window frame label 4 pass"]:
+        """Put each window through the network many times."""
+
+        def asked(task: tuple[int, int]) -> Float32[ndarray, "pass frame label 4"]:
+            window, share = task
+            kept = monte_carlo.kept(self.card.dropout, first + window, share)
+            return self._answer(windows[window, None], kept)
+
+        tasks = product(range(len(windows)), range(monte_carlo.n_shares))
+        with ThreadPoolExecutor(self.threads) as threads:
+            said = np.concatenate(list(threads.map(asked, tasks)))
+        by_window = said.reshape(len(windows), monte_carlo.passes, *said.shape[1:])
+        return np.moveaxis(by_window, 1, -1)
+
     def _answer(
-        self, windows: Float32[ndarray, "window 4 sample"]
-    ) -> Float32[ndarray, "window frame label 4"]:
+        self,
+        windows: Float32[ndarray, "window 4 sample"],
+        kept: Mapping[str, Float32[ndarray, "..."]] | None = None,
+    ) -> Float32[ndarray, "answer frame label 4"]:
+        """Ask the network: one answer a window, or one a pass of a single window."""
         card = self.card
+        kept = kept or {}
         try:
             activity, direction = self.model.session.run(
-                ["activity", "direction"], {"sound": windows}
+                ["activity", "direction"], {"sound": windows, **kept}
             )
         except REFUSALS as error:
             raise CheckpointError(f"{self.model.path}: the network failed: {error}") from error
-        shape = (len(windows), card.window_frames, len(card.labels))
+        n_answers = max([len(windows), *map(len, kept.values())])
+        shape = (n_answers, card.window_frames, len(card.labels))
         if activity.shape != shape or direction.shape != (*shape, 3):
             raise CheckpointError(
                 f"{self.model.path}: the network must answer in {shape} and {(*shape, 3)}, "
@@ -262,11 +310,22 @@ class Detector:
             )
         return np.concatenate([activity[..., None], direction], axis=-1)
 
-    def _heard(self, parts: list[Float32[ndarray, "_ label 4"]], memory: Memory) -> Heard:
-        empty = np.zeros((0, len(self.card.labels), 4), np.float32)
-        both = np.concatenate([empty, *parts])
+    def _heard(self, parts: list[Said], memory: Memory) -> Heard:
+        """Tell activity from direction, and passes from their mean."""
+        passes = () if self.monte_carlo is None else (self.monte_carlo.passes,)
+        empty = np.zeros((0, len(self.card.labels), 4, *passes), np.float32)
+        said = np.concatenate([empty, *parts])
+        samples = heard_cells(said) if self.monte_carlo else None
+        both = said.mean(axis=-1) if self.monte_carlo else said
         direction = both[..., 1:].copy() if memory.directed else None
-        return Heard(both[..., 0].copy(), direction, self.card.grid)
+        return Heard(both[..., 0].copy(), direction, self.card.grid, samples)
+
+
+def _samples(parts: list[Heard]) -> Samples | None:
+    """Join what the passes said of stretches of sound."""
+    firsts = accumulate((part.n_frames for part in parts), initial=0)
+    kept = [(at, part.samples) for at, part in zip(firsts, parts, strict=False) if part.samples]
+    return joined(kept) if kept else None
 
 
 def _joined(parts: list[Float32[ndarray, "..."]]) -> Float32[ndarray, "..."]:
@@ -287,11 +346,9 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _faded(
-    old: Float32[ndarray, "fade label 4"], new: Float32[ndarray, "frame label 4"]
-) -> Float32[ndarray, "frame label 4"]:
+def _faded(old: Said, new: Said) -> Said:
     """Let new frames rise over old ones along a raised cosine."""
     n = min(len(old), len(new))
     rise = (0.5 - 0.5 * np.cos(np.pi * (np.arange(n) + 0.5) / max(1, len(old)))).astype(np.float32)
-    share = rise[:, None, None]
+    share = rise.reshape(-1, *[1] * (new.ndim - 1))
     return np.concatenate([old[:n] * (1 - share) + new[:n] * share, new[n:]])

@@ -1,12 +1,20 @@
-"""A network as one ONNX graph: raw sound in, activity (0..1) and direction out.
+"""A network as one ONNX graph: raw sound in, what it answers out.
+
+| answer | outputs (shape) |
+|---|---|
+| class-wise | `activity` (batch frame label) in 0..1, `direction` (batch frame label 3) |
+| vectors | `vector` (batch frame track label 3), and `distance_m` (… label) where it is told |
+| tracks | `activity` (batch frame track label) in 0..1, `direction` (batch frame track 3) |
 
 Window and labels are fixed, the batch is not. The Fourier transform inside is a matrix product;
-weights and activations stay float32.
+weights and activations stay float32. What its dropout layers keep are inputs with a default, as
+`mc_dropout` tells.
 """
 
 import copy
 import logging
 import warnings
+from typing import assert_never
 
 import onnx
 import torch
@@ -16,19 +24,47 @@ from torch import Tensor, nn
 from sonoscope.core.errors import CheckpointError
 from sonoscope.models.build import Network
 from sonoscope.models.front_end import BandIntensity
+from sonoscope.models.mask_crnn import MaskCrnn
+from sonoscope.models.mc_dropout import KeptUnits, with_defaults
+from sonoscope.models.output import Answer, Output, TrackOutput, VectorOutput
+from sonoscope.targets.card import Dropout
 
 
 class _Served(nn.Module):
     """The network as it is served: the wanted labels alone, probabilities in place of logits."""
 
-    def __init__(self, network: Network, n_labels: int) -> None:
+    def __init__(self, network: KeptUnits, n_labels: int) -> None:
         super().__init__()
         self.network, self.n_labels = network, n_labels
 
-    def forward(self, sound: Float[Tensor, "batch 4 sample"]) -> tuple[Tensor, Tensor]:
-        output = self.network(sound)
-        probability = torch.sigmoid(output.activity[..., : self.n_labels])
-        return probability, output.direction[..., : self.n_labels, :]
+    def forward(
+        self, sound: Float[Tensor, "batch 4 sample"], kept: list[Tensor]
+    ) -> tuple[Tensor, ...]:
+        return tuple(_outputs(self.network(sound, kept), self.n_labels).values())
+
+
+def _outputs(answer: Answer, n_labels: int) -> dict[str, Tensor]:
+    """Name what a graph gives of an answer."""
+    match answer:
+        case Output():
+            return {
+                "activity": torch.sigmoid(answer.activity[..., :n_labels]),
+                "direction": answer.direction[..., :n_labels, :],
+            }
+        case VectorOutput(vector=vector, distance_m=None):
+            return {"vector": vector[..., :n_labels, :]}
+        case VectorOutput(vector=vector, distance_m=distance_m):
+            return {
+                "vector": vector[..., :n_labels, :],
+                "distance_m": distance_m[..., :n_labels],
+            }
+        case TrackOutput():
+            return {
+                "activity": torch.sigmoid(answer.activity[..., :n_labels]),
+                "direction": answer.direction,
+            }
+        case _:
+            assert_never(answer)
 
 
 def to_onnx(network: Network, n_labels: int, window: int) -> onnx.ModelProto:
@@ -50,11 +86,13 @@ def to_onnx(network: Network, n_labels: int, window: int) -> onnx.ModelProto:
         raise CheckpointError(
             f"a network to export must have one channel format, but it has {network.formats}"
         )
-    served = _Served(copy.deepcopy(network), n_labels).eval().to("cpu", torch.float32)
-    for module in served.modules():
-        if isinstance(module, BandIntensity):
-            module.exporting = True
     sound = torch.zeros(2, 4, window)
+    served = _served(network, n_labels, sound)
+    dropout = served.network.dropout
+    names = [site.name for site in dropout]
+    kept = [torch.ones(1, *site.shape) for site in dropout]
+    with torch.no_grad():
+        outputs = list(_outputs(served.network(sound, kept), n_labels))
     quiet = logging.getLogger("torch.onnx")
     level = quiet.level
     quiet.setLevel(logging.ERROR)
@@ -63,14 +101,62 @@ def to_onnx(network: Network, n_labels: int, window: int) -> onnx.ModelProto:
             warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
             program = torch.onnx.export(
                 served,
-                (sound,),
-                input_names=["sound"],
-                output_names=["activity", "direction"],
-                dynamic_shapes={"sound": {0: torch.export.Dim("batch", min=1)}},
+                (sound, kept),
+                input_names=["sound", *names],
+                output_names=outputs,
+                dynamic_shapes={
+                    "sound": {0: torch.export.Dim("batch", min=1)},
+                    "kept": [None for _ in dropout],
+                },
                 dynamo=True,
                 verbose=False,
             )
     finally:
         quiet.setLevel(level)
     assert program is not None
-    return program.model_proto
+    graph = program.model_proto
+    with_defaults(graph, dropout)
+    return graph
+
+
+def dropout_of(network: Network, window: int) -> tuple[Dropout, ...]:
+    """Give the places where the exported network can leave units out, for its card."""
+    return KeptUnits(copy.deepcopy(network).eval().cpu(), torch.zeros(1, 4, window)).dropout
+
+
+def _served(network: Network, n_labels: int, sound: Float[Tensor, "batch 4 sample"]) -> _Served:
+    alone = copy.deepcopy(network).eval().to("cpu", torch.float32)
+    keep_labels(alone, n_labels)
+    served = _Served(KeptUnits(alone, sound), n_labels).eval()
+    for module in served.modules():
+        if isinstance(module, BandIntensity):
+            module.exporting = True
+    return served
+
+
+@torch.no_grad()
+def keep_labels(network: nn.Module, n_labels: int) -> None:
+    """Let the heads of a network in place answer for its first labels alone, where they can.
+
+    What it learnt to tell apart from them is then no longer computed.
+    """
+    for module in network.modules():
+        if isinstance(module, MaskCrnn) and module.n_labels > n_labels:
+            share = n_labels / module.n_labels
+            heads: tuple[nn.Module, ...] = (
+                module.activity[-1],
+                module.local_mask,
+                module.global_mask,
+                module.query,
+            )
+            for head in heads:
+                _cut(head, share)
+            module.n_labels = n_labels
+
+
+def _cut(head: nn.Module, share: float) -> None:
+    """Keep the first outputs of a linear or convolutional layer."""
+    for name in ("weight", "bias"):
+        values = getattr(head, name)
+        n_outputs = round(share * len(values))
+        setattr(head, name, nn.Parameter(values[:n_outputs].clone(), requires_grad=False))

@@ -13,6 +13,7 @@ from sonoscope.core.audio import MAX_RATE_HZ, MIN_RATE_HZ
 from sonoscope.core.errors import CheckpointError
 from sonoscope.core.frames import FrameGrid
 from sonoscope.core.recipe import STRICT
+from sonoscope.targets.calibration import Calibration
 from sonoscope.targets.classwise import Decoding
 
 CARD_KEY = "sonoscope.card"
@@ -35,6 +36,26 @@ Label = Annotated[str, Field(min_length=1)]
 
 
 @dataclass(config=STRICT)
+class Dropout:
+    """A place in the network where units can be left out at random while it listens.
+
+    Attributes
+    ----------
+    name
+        The graph's input that takes what is kept, (pass, *shape): 0 or 1 / (1 - rate). Where it is
+        not given, everything is kept.
+    rate
+        Share of the units that was left out in training.
+    shape
+        Of one pass.
+    """
+
+    name: Name
+    rate: Annotated[float, Field(gt=0, lt=1)]
+    shape: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+
+
+@dataclass(config=STRICT)
 class Card:
     """What a model file says of itself.
 
@@ -50,6 +71,10 @@ class Card:
         "foa" (ACN/SN3D) or "tetra" (the DCASE capsules).
     decoding
         How its frames become events.
+    calibration
+        What the events' scores and spreads are worth; older models do not know.
+    dropout
+        What may be left out at random while it listens; none: it always says the same.
     target
         How its outputs are to be read.
     recipe
@@ -72,6 +97,8 @@ class Card:
     window: Annotated[int, Field(ge=1)]
     hop: Annotated[int, Field(ge=1)]
     decoding: Decoding
+    calibration: Calibration | None = None
+    dropout: tuple[Dropout, ...] = ()
     target: Target = "classwise-xyz"
     recipe: str = ""
     seed: int | None = None

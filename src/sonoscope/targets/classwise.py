@@ -22,6 +22,8 @@ from sonoscope.core.errors import SettingError
 from sonoscope.core.event import Event, Waypoint
 from sonoscope.core.frames import FrameGrid
 from sonoscope.core.recipe import STRICT
+from sonoscope.targets.apart import apart
+from sonoscope.targets.calibration import raw_spread
 from sonoscope.targets.sources import lay_out
 
 WAYPOINT_STEP_S = 0.1
@@ -52,6 +54,8 @@ class Decoding:
         Length of the window around each moment over which directions are averaged.
     still_deg
         A source whose smoothed directions all stay this close to their mean counts as at rest.
+    apart_deg
+        Of events at one time from directions nearer than this the surest stays; 0 keeps all.
     """
 
     thresholds: tuple[Threshold, ...]
@@ -60,6 +64,7 @@ class Decoding:
     max_gap_s: Seconds = 0.2
     smoothing_s: Seconds = 1.0
     still_deg: Annotated[float, Field(ge=0, le=180)] = 5.0
+    apart_deg: Annotated[float, Field(ge=0, le=180)] = 0.0
 
 
 def encode(
@@ -99,8 +104,10 @@ def decode(
 
     Returns
     -------
-    Events whose score is the mean activity from onset to offset. A source at rest has one
-    waypoint, a moving one a waypoint every 0.1 s, one without any usable direction none.
+    Events whose score is the mean activity from onset to offset, and whose spread is
+    `calibration.raw_spread`; `calibration.calibrated` makes a probability and an angle of them. A
+    source at rest has one waypoint, a moving one a waypoint every 0.1 s, one without any usable
+    direction none.
     """
     if len(decoding.thresholds) != len(labels):
         raise SettingError(
@@ -112,13 +119,18 @@ def decode(
         sure = np.clip(np.nan_to_num(activity[:, i].astype(np.float64), nan=0.0), 0.0, 1.0)
         for start, stop in _stretches(sure, threshold, grid, decoding):
             path: tuple[Waypoint, ...] = ()
+            spread = None
             if direction is not None:
                 toward = np.nan_to_num(
                     direction[start:stop, i].astype(np.float64), posinf=0.0, neginf=0.0
                 )
                 path = _path(toward, sure[start:stop], start, grid, decoding)
+                if path:
+                    spread = raw_spread(toward, sure[start:stop], (stop - start) * grid.step_s)
             score = float(sure[start:stop].mean())
-            events.append(Event(label, grid.start_s(start), grid.start_s(stop), path, score))
+            onset_s, offset_s = grid.start_s(start), grid.start_s(stop)
+            events.append(Event(label, onset_s, offset_s, path, score, spread))
+    events = apart(events, decoding.apart_deg)
     return sorted(events, key=lambda event: (event.onset_s, event.label))
 
 

@@ -24,6 +24,7 @@ from numpy import ndarray
 from sonoscope.core.event import Event, Waypoint
 from sonoscope.core.frames import FrameGrid
 from sonoscope.targets import classwise
+from sonoscope.targets.apart import apart
 from sonoscope.targets.classwise import NO_DIRECTION, Decoding
 
 SAME_SOURCE_DEG = 15.0
@@ -72,7 +73,7 @@ def decode(
     """
     if not directed:
         return classwise.decode(copies.activity.max(axis=-1), None, labels, grid, decoding)
-    n_copies = copies.activity.shape[-1]
+    n_copies, together = copies.activity.shape[-1], replace(decoding, apart_deg=0.0)
     if n_copies > 1:
         heard = np.array(decoding.thresholds) * decoding.release
         copies = unified(copies, heard)
@@ -81,7 +82,7 @@ def decode(
     events: list[Event] = []
     for copy in range(n_copies):
         activity, direction = copies.activity[..., copy], copies.direction[..., copy, :]
-        found = classwise.decode(activity, direction, labels, grid, decoding)
+        found = classwise.decode(activity, direction, labels, grid, together)
         if copies.distance_m is not None:
             away = copies.distance_m[..., copy]
             found = [
@@ -90,6 +91,7 @@ def decode(
                 for i in (column[event.label],)
             ]
         events += found
+    events = apart(events, decoding.apart_deg)
     return sorted(events, key=lambda event: (event.onset_s, event.label))
 
 

@@ -1,0 +1,139 @@
+"""From what a decoder says of its events to what may be believed: probabilities and regions.
+
+A decoder's score is the mean activity of an event's frames, its spread a measure that grows with
+how little is known of the direction. Two rising curves, fitted on validation scenes and kept in the
+model's card, turn them into the probability that the event is right and into the radius of the
+region that holds the true direction with 90 % probability (`metrics.calibration` says when an event
+is right, and fits).
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from sonoscope.core.event import Event
+from sonoscope.core.recipe import STRICT
+
+_STEADIEST = 1e-3
+"""No dispersion counts as less (radians): one frame alone shows none."""
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Knots = Annotated[tuple[Finite, ...], Field(min_length=1)]
+
+
+@dataclass(config=STRICT)
+class Curve:
+    """A rising curve by its knots: straight between, level before the first and after the last.
+
+    Attributes
+    ----------
+    at
+        Where the knots are, strictly rising.
+    value
+        How high they are, never falling.
+    """
+
+    at: Knots
+    value: Knots
+
+    def __post_init__(self) -> None:
+        if len(self.at) != len(self.value):
+            raise ValueError(
+                f"value must be {len(self.at)} numbers, one a knot, "
+                f"but {len(self.value)} were given"
+            )
+        if any(after <= before for before, after in pairwise(self.at)):
+            raise ValueError("at must rise strictly from knot to knot")
+        if any(after < before for before, after in pairwise(self.value)):
+            raise ValueError("value must never fall from knot to knot")
+
+    def __call__(self, value: float) -> float:
+        """Give the curve's height."""
+        return float(np.interp(value, self.at, self.value))
+
+
+@dataclass(config=STRICT)
+class Calibration:
+    """What a model's scores and spreads are worth.
+
+    Attributes
+    ----------
+    score
+        Mean activity to the probability that the event is right; none: scores are left as they are.
+    spread
+        The decoder's spread to the radius, in radians, that holds the true direction with 90 %
+        probability; none: no region is known.
+    events
+        How many events they were fitted on.
+    """
+
+    score: Curve | None = None
+    spread: Curve | None = None
+    events: Annotated[int, Field(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        if self.score and not (self.score.value[0] >= 0 and self.score.value[-1] <= 1):
+            raise ValueError("score.value must be probabilities, 0 to 1")
+        if self.spread and not (self.spread.value[0] >= 0 and self.spread.value[-1] <= np.pi):
+            raise ValueError("spread.value must be radii, 0 to pi")
+
+
+def calibrated(events: Iterable[Event], calibration: Calibration | None) -> list[Event]:
+    """Give events with probabilities as scores and radii as spreads.
+
+    Without a calibration scores stay, and no spread is left: the decoder's own means no angle.
+    """
+    told = calibration or Calibration()
+    return [
+        replace(
+            event,
+            score=event.score if told.score is None else told.score(event.score),
+            spread=None
+            if told.spread is None or event.spread is None
+            else told.spread(event.spread),
+        )
+        for event in events
+    ]
+
+
+def raw_spread(
+    toward: Float[ndarray, "frame 3"], sure: Float[ndarray, " frame"], duration_s: float
+) -> float:
+    """Measure how little an event's directions tell: a decoder's spread before it is calibrated.
+
+    Directions that disagree, vectors that are short for their activity and events that are over
+    soon are what large errors come with. As a network smooths its directions over time, what they
+    wander by is to be seen beside the time they had for it::
+
+        dispersion / (duration length),   dispersion = sqrt(-2 ln R)
+
+    where R is the length of the sum of the vectors over the sum of their lengths, each vector times
+    its activity, and length their mean. Only the order of these numbers matters: a curve makes
+    angles of them.
+
+    Parameters
+    ----------
+    toward
+        Vectors of any length toward the source.
+    sure
+        Activity, 0 to 1.
+
+    References
+    ----------
+    K. Mardia and P. Jupp, "Directional Statistics", 2000, section 2.3 (dispersion).
+    """
+    pull = sure[:, None] * toward
+    lengths = np.linalg.norm(pull, axis=1)
+    total, weight = float(lengths.sum()), float(sure.sum())
+    if total <= 0 or weight <= 0:
+        return np.inf
+    together = min(1.0, float(np.linalg.norm(pull.sum(axis=0))) / total)
+    dispersion = np.sqrt(-2 * np.log(max(together, 1e-12)))
+    return float(max(dispersion, _STEADIEST) / (duration_s * total / weight))
