@@ -4,6 +4,8 @@ import numpy as np
 
 from sonoscope.core.frames import FrameGrid
 from sonoscope.targets.classwise import Decoding
+from sonoscope.targets.following import Copies
+from sonoscope.targets.sources import Sources
 from sonoscope.training.tuning import score_events, tuned
 from sonoscope.training.validation import Answer
 
@@ -23,7 +25,9 @@ def timid_answers() -> list[Answer]:
         direction = np.zeros((400, 2, 3))
         direction[active] = [0.0, 1.0, 0.0]
         confidence = np.where(active, [0.32, 0.52], 0.1)
-        answers.append(Answer(active, direction, confidence, 0.3 * direction))
+        truth = Sources(active[..., None], direction[:, :, None], np.zeros((400, 2, 1)))
+        heard = Copies(confidence[..., None], 0.3 * direction[:, :, None])
+        answers.append(Answer(truth, heard))
     return answers
 
 

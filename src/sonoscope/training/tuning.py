@@ -11,9 +11,11 @@ from dataclasses import replace
 import numpy as np
 
 from sonoscope.core.frames import FrameGrid
-from sonoscope.metrics.dcase2019 import Counts, Scores, count_frames
-from sonoscope.targets.classwise import Decoding, decode, encode
-from sonoscope.training.validation import Answer
+from sonoscope.metrics.dcase2019 import Counts, Scores
+from sonoscope.targets.classwise import Decoding
+from sonoscope.targets.following import decode
+from sonoscope.targets.sources import lay_out
+from sonoscope.training.validation import Answer, counted
 
 _COMMON = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 _RELEASE = (0.4, 0.6, 0.8, 1.0)
@@ -21,6 +23,7 @@ _GAPS_S = (0.1, 0.2, 0.35, 0.5)
 _SHORTEST_S = (0.06, 0.1, 0.16, 0.24)
 _SMOOTHING_S = (0.5, 1.0, 2.0, 3.0)
 _STILL_DEG = (5.0, 10.0, 15.0, 20.0)
+_APART_DEG = (0.0, 10.0, 15.0, 20.0, 25.0)
 _STEPS = (-0.15, -0.1, -0.05, 0.05, 0.1, 0.15)
 
 
@@ -30,9 +33,9 @@ def score_events(
     """Score what decoding makes of a network's answers, pooled over scenes."""
     counts = Counts("strict")
     for answer in answers:
-        events = decode(answer.probability, answer.heard, labels, grid, decoding)
-        activity, direction = encode(events, labels, grid, len(answer.active))
-        counts += count_frames(answer.active, answer.direction, activity, direction)
+        events = decode(answer.heard, labels, grid, decoding, directed=answer.directed)
+        n_frames, _, n_copies = answer.heard.activity.shape
+        counts += counted(answer, lay_out(events, labels, grid, n_frames, n_copies))
     return counts.scores()
 
 
@@ -42,7 +45,10 @@ def tuned(
     """Find the decoding with the least SELD score."""
     best = Decoding((0.4,) * len(labels))
     found = score_events(answers, labels, grid, best)
-    search = (_common, _release, _gaps, _shortest, _smoothing, _still, _common, _per_label)
+    search = (
+        *(_common, _release, _gaps, _shortest, _smoothing, _still),
+        *(_apart, _common, _per_label, _apart),
+    )
     for candidates in search:
         for candidate in candidates(best):
             scores = score_events(answers, labels, grid, candidate)
@@ -74,6 +80,10 @@ def _smoothing(best: Decoding) -> Iterator[Decoding]:
 
 def _still(best: Decoding) -> Iterator[Decoding]:
     return (replace(best, still_deg=still) for still in _STILL_DEG)
+
+
+def _apart(best: Decoding) -> Iterator[Decoding]:
+    return (replace(best, apart_deg=apart) for apart in _APART_DEG)
 
 
 def _per_label(best: Decoding) -> Iterator[Decoding]:
