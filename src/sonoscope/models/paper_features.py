@@ -287,10 +287,14 @@ def gcc_phat(
     power = real.square() + imaginary.square()
     scale = torch.where(power > SILENCE, power.clamp_min(SILENCE).rsqrt(), 0.0)
     real, imaginary = real * scale, imaginary * scale
-    m, n = [pair[0] for pair in PAIRS], [pair[1] for pair in PAIRS]
     # A bin in which one of the two is silent has the phase 0, as angle(0) has.
     heard = (scale > 0.0).to(scale.dtype)
-    silent = 1.0 - heard[:, m] * heard[:, n]
-    cross_real = real[:, m] * real[:, n] + imaginary[:, m] * imaginary[:, n] + silent
-    cross_imaginary = real[:, m] * imaginary[:, n] - imaginary[:, m] * real[:, n]
-    return torch.cat((cross_real, cross_imaginary), dim=-1) @ lags
+    of_real, of_imaginary = lags.chunk(2)
+    maps = []
+    for m, n in PAIRS:  # all pairs at once would fill memory, not time
+        cross_real = torch.addcmul(real[:, m] * real[:, n], imaginary[:, m], imaginary[:, n])
+        cross_real = torch.addcmul(cross_real + 1.0, heard[:, m], heard[:, n], value=-1)
+        cross_imaginary = real[:, m] * imaginary[:, n]
+        cross_imaginary = torch.addcmul(cross_imaginary, imaginary[:, m], real[:, n], value=-1)
+        maps.append(cross_real @ of_real + cross_imaginary @ of_imaginary)
+    return torch.stack(maps, dim=1)
