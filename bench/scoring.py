@@ -37,22 +37,24 @@ YEARS: dict[str, Count] = {
 }
 
 
-def table(work: Path, data: Path, *, recordings: int = 100, plain: int = 5) -> str:
+def table(
+    work: Path, data: Path, *, recordings: int = 100, plain: int = 5, draws: int = 2000
+) -> str:
     """Time counting, jackknife and bootstrap of every year, and scoring anew."""
     del work, data
     return markdown(
-        ("scores", "counting, s", "jackknife, s", "both, s", "CPU, s", "2000 draws, s",
+        ("scores", "counting, s", "jackknife, s", "both, s", "CPU, s", f"{draws} draws, s",
          "scoring anew, s", "times as fast"),
-        [_row(year, recordings, min(plain, recordings)) for year in YEARS],
+        [_row(year, recordings, min(plain, recordings), draws) for year in YEARS],
     )  # fmt: skip
 
 
-def _row(year: str, n: int, n_plain: int) -> Sequence[object]:
+def _row(year: str, n: int, n_plain: int, n_draws: int) -> Sequence[object]:
     scenes = [scene(number, 50 if year == "2019" else 10) for number in range(n)]
     count = YEARS[year]
     counting, counts = min((_timed(lambda: _counts(scenes, count)) for _ in range(3)), key=_first)
     leaving, spans = min((_timed(lambda: jackknife(counts)) for _ in range(3)), key=_first)
-    drawing, _ = _timed(lambda: bootstrap(counts))
+    drawing, _ = _timed(lambda: bootstrap(counts, n_resamples=n_draws))
     before = time.process_time()
     jackknife(_counts(scenes, count))
     cpu = time.process_time() - before

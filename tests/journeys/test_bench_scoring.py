@@ -8,7 +8,7 @@ from bench import scoring
 
 @pytest.mark.slow
 def test_scoring_prints_every_year_both_ways(tmp_path: Path) -> None:
-    rows = scoring.table(tmp_path, tmp_path, recordings=3, plain=2).splitlines()[2:]
+    rows = scoring.table(tmp_path, tmp_path, recordings=3, plain=2, draws=5).splitlines()[2:]
     assert [row.split(" | ")[0] for row in rows] == [f"| {year}" for year in scoring.YEARS]
 
 
