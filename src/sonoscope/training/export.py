@@ -15,9 +15,10 @@ from sonoscope.simulation.sources import attribution
 from sonoscope.simulation.stream import LABEL_STEP_S
 from sonoscope.targets.card import CARD_KEY, Card, card_text, read_card
 from sonoscope.targets.classwise import Decoding
-from sonoscope.training.assembly import load, validation_stream
-from sonoscope.training.material import data_hash, gather
+from sonoscope.training.assembly import load, validation_of
+from sonoscope.training.material import Material, data_hash, gather
 from sonoscope.training.recipe import TrainRecipe, to_json
+from sonoscope.training.recorded import Sweeping
 from sonoscope.training.tuning import tuned
 from sonoscope.training.validation import outputs
 
@@ -62,15 +63,17 @@ def export(
     network, recipe = load(checkpoint)
     heard_as = channel_format or recipe.network.formats[0]
     alone = network.heard_as(heard_as)
-    rate_hz = recipe.scene.rate_hz
+    rate_hz = recipe.rate_hz
     grid = FrameGrid(rate_hz, whole_samples(LABEL_STEP_S, rate_hz))
     decoding = Decoding((THRESHOLD,) * len(recipe.labels))
     metrics: dict[str, dict[str, float]] = {}
     material = None if data is None else gather(recipe, data)
     if material is not None:
-        stream = validation_stream(recipe, material.validation)
-        stream.formats = (heard_as,)
-        batches = (stream.batch(step, _AT_ONCE, WINDOW_S) for step in range(_SCENES // _AT_ONCE))
+        stream = validation_of(recipe, material, (heard_as,))
+        n_batches = _SCENES // _AT_ONCE
+        if isinstance(stream, Sweeping):
+            n_batches = stream.n_batches(_AT_ONCE, WINDOW_S)
+        batches = (stream.batch(step, _AT_ONCE, WINDOW_S) for step in range(n_batches))
         answers = outputs(alone, batches, n_labels=len(recipe.labels))
         decoding, scores = tuned(answers, recipe.labels, grid)
         metrics["validation"] = {
@@ -96,7 +99,7 @@ def export(
         data_hash="" if material is None else data_hash(recipe, material),
         metrics=metrics,
         licence=LICENCE,
-        attribution="" if material is None else "\n".join(attribution(material.train)),
+        attribution="" if material is None else "\n".join(_thanked(material)),
     )
     onnx.helper.set_model_props(graph, {CARD_KEY: card_text(card)})
     write_bytes(out, graph.SerializeToString())
@@ -113,8 +116,19 @@ def note_metrics(path: Path, test_set: str, metrics: dict[str, float]) -> None:
     write_bytes(path, graph.SerializeToString())
 
 
+def _thanked(material: Material) -> list[str]:
+    """List who made what was heard: of simulated recordings too, where their truth tells."""
+    sides = {
+        source for each in material.recorded for scene in each.train for source in scene.sources
+    }
+    return sorted({*attribution(material.train), *sides})
+
+
 def _learnt_from(recipe: TrainRecipe) -> str:
     """Say in words what the network heard."""
+    if recipe.recordings is not None:
+        chosen = recipe.recordings
+        return f"recordings of {chosen.kind}, folds {', '.join(map(str, chosen.folds))}"
     asked, parts = recipe.data, ["simulated rooms and ambience"]
     if asked.esc50_folds:
         folds = ", ".join(map(str, asked.esc50_folds))
