@@ -105,6 +105,7 @@ class TwoStage(nn.Module):
         self.detection = Crnn10(settings, n_channels, n_bins, n_labels)
         self.detection.requires_grad_(requires_grad=False)
         self.direction = Crnn10(settings, n_channels, n_bins, n_labels)
+        self.direction.heads.activity.requires_grad_(requires_grad=False)  # nobody hears it
         self.train()
 
     def forward(self, features: Float[Tensor, "batch channel frame bin"]) -> Output:
