@@ -19,15 +19,19 @@ from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.event import Event
 from sonoscope.inference.detector import Detector, Heard
 from sonoscope.inference.model_file import resolve
+from sonoscope.inference.monte_carlo import MonteCarlo, with_passes
 from sonoscope.report.page import ModelCard, Report, write_page
 from sonoscope.report.spectrogram import Spectrogram, SpectrogramColumns
 from sonoscope.signal.ambisonics import Encoder, array_encoder, guess_format, to_foa
 from sonoscope.signal.format_check import ENOUGH_S, RATE_HZ, FormatVerdict, check_channels
+from sonoscope.targets.calibration import calibrated
 from sonoscope.targets.card import Card
-from sonoscope.targets.classwise import decode
 
 if TYPE_CHECKING:
     from sonoscope.datasets.scene_set import Reporting, SceneSetRecipe, WrittenSet
+    from sonoscope.metrics.scored_run import Reading
+    from sonoscope.report.comparison import Comparison
+    from sonoscope.training.reproduce import Plan, Training, Workplace
 
 Format = Literal["auto"] | ChannelFormat | MicArray
 """What a recording's channels are said to be; capsules are given by where they sit."""
@@ -76,6 +80,7 @@ def analyze(
     model: str | None = None,
     channel_format: Format = "auto",
     truth: Path | None = None,
+    monte_carlo: MonteCarlo | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Analysis:
     """Detect, name and locate the sounds of one recording, and write tables and a report.
@@ -92,6 +97,8 @@ def analyze(
         "auto" guesses.
     truth
         A table of the true events, shown beside those found.
+    monte_carlo
+        Ask the network many times, and tell by how much its answers differ.
     progress
         Told how much was heard so far, 0 to 1.
 
@@ -103,11 +110,15 @@ def analyze(
     file = probe(path)
     kind, array = _told_or_guessed(file, channel_format)
     detector = open_detector(model or ("tetra" if kind == "tetra" else "foa"))
+    detector = detector.in_passes(monte_carlo)
     card = detector.card
     true = None if truth is None else event_table.read_events(truth, card.labels)
     samples = _sound(file, kind, array, detector)
     heard, picture = _listen(detector, _counted(samples, file, card.rate_hz, progress))
-    found = decode(heard.activity, heard.direction, card.labels, heard.grid, card.decoding)
+    found = heard.events(card)
+    if heard.samples is not None:
+        found = with_passes(found, heard.samples, heard.activity, card.labels, heard.grid)
+    found = calibrated(found, card.calibration)
     events = tuple(_within(file.duration_s, event) for event in found)
     analysis = Analysis(
         file, kind, card, events, {}, _scores(true, events, file), _warnings(file, card)
@@ -143,6 +154,113 @@ def simulate(
         workers=workers,
         reporting=reporting or Reporting(),
     )
+
+
+def reproduce(
+    plan: "Plan",
+    where: "Workplace",
+    *,
+    jobs: int = 1,
+    reading: "Reading" = "rounded",
+    on_end: "Callable[[Training], None] | None" = None,
+) -> None:
+    """Do the trainings of a table that are not done yet, and write it anew after each.
+
+    Parameters
+    ----------
+    plan
+        The table (`training.reproduce.planned`).
+    where
+        Data and machine.
+    jobs
+        Trainings at once, each in a process of its own where there are several.
+    reading
+        How directions are scored in the table for reading; its csv has every way.
+    on_end
+        Told of each training that has ended, done or failed.
+
+    Raises
+    ------
+    InputError, SettingError
+        If the data are not there, or a process is killed.
+    """
+    from sonoscope.report.comparison import write_comparison
+    from sonoscope.training.reproduce import carry_out
+
+    _folder(plan.out)
+    write_comparison(plan.out, _compared(plan, where.data, reading))
+    for training in carry_out(plan, where, jobs):
+        write_comparison(plan.out, _compared(plan, where.data, reading))
+        if on_end is not None:
+            on_end(training)
+
+
+def _compared(plan: "Plan", data: Path, reading: "Reading") -> "Comparison":
+    """Collect what the trainings of a table have come to so far."""
+    from sonoscope.report.comparison import ComparedRow, Comparison
+    from sonoscope.training.reproduce import results
+
+    rows = []
+    for planned in plan.rows:
+        row, published = planned.row, planned.row.published.get(planned.heard_as)
+        left = [each for each in planned.trainings if not each.is_done]
+        compared = ComparedRow(
+            row.name,
+            planned.heard_as,
+            results(planned),
+            [f"fold {each.fold} seed {each.seed}{each.why_not}" for each in left],
+        )
+        if published is not None:
+            figures = published.er, published.f, published.de_deg, published.fr
+            compared = replace(
+                compared, published=figures, is_gain=published.is_gain, source=row.source
+            )
+        rows.append(compared)
+    table = plan.table
+    facts = (plan.scale.says, _origin(data), _READINGS[reading])
+    pictures = _drawn(plan, data)
+    return Comparison(table.name, table.title, rows, table.reference, reading, facts, pictures)
+
+
+_READINGS: dict["Reading", str] = {
+    "rounded": "Scores are those of the organisers' scorer of DCASE 2019, directions first rounded"
+    " to its grid of 10 degrees.",
+    "as-is": "Scores are those of the organisers' scorer of DCASE 2019, which floors directions to"
+    " its grid of 10 degrees.",
+    "strict": "Scores are those of DCASE 2019 in the mode `strict`.",
+}
+
+
+def _origin(data: Path) -> str:
+    if (data / "tau2019" / "truth").is_dir():
+        return (
+            "Recordings are made by the simulator, which replays the published tables of TAU Spatial"
+            " Sound Events 2019: these are not the published recordings."
+        )
+    return "Recordings are those of TAU Spatial Sound Events 2019 as found in the data folder."
+
+
+def _drawn(plan: "Plan", data: Path) -> list[tuple[str, str]]:
+    """Draw the table's pictures, as far as there are results; names and captions."""
+    from sonoscope.core.durable import write_text
+    from sonoscope.report.detection_figure import detection_figure
+    from sonoscope.training.pictured import pictured
+
+    drawn = []
+    for picture in plan.table.pictures:
+        shown = pictured(plan, picture, data)
+        if shown is None:
+            continue
+        training = shown.training
+        caption = (
+            f"{picture.row}, {training.heard_as}, test fold {training.fold}, seed {training.seed}:"
+            f" {shown.recording}"
+        )
+        figure = detection_figure(caption, shown.reference, shown.heard, shown.duration_s)
+        name = f"{plan.table.name}-{picture.name}.svg"
+        write_text(plan.out / name, figure)
+        drawn.append((name, caption))
+    return drawn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -372,6 +490,11 @@ def _report(
         "Longest pause within an event": f"{decoding.max_gap_s:g} s",
         "Directions smoothed over": f"{decoding.smoothing_s:g} s",
     }
+    if card.calibration is not None:
+        n_events = card.calibration.events
+        settings["Scores and regions"] = f"calibrated on {n_events} events of validation scenes"
+    if heard.samples is not None:
+        settings["Passes"] = f"{heard.samples.n_passes}, each with other units left out"
     facts = {"Learnt from": card.trained_on}
     if card.attribution:
         makers = len(card.attribution.splitlines())

@@ -200,7 +200,7 @@ def test_a_recording_without_directions_never_shows_one(channel_format: str) -> 
     assert not page.all("svg", "plot")[2:]
     assert "47" not in page.text
     assert re.search(r'data-i="0">.*?<td class="none">–</td><td class="none">–</td>', html)
-    assert '"events":[[0,1.0,2.5,null,null,0.75,null]]' in html
+    assert '"events":[[0,1.0,2.5,null,null,0.75,null,null]]' in html
 
 
 def test_no_events_say_so() -> None:

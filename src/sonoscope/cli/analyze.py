@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 IN_PART, REFUSED = 1, 2
 COMBINED_CSV, COMBINED_PAGE = "events.csv", "index.html"
 _MOST_ROWS = 40
-_KEYS = ("label", "onset_s", "offset_s", "azimuth_deg", "elevation_deg", "score")
+_KEYS = ("label", "onset_s", "offset_s", "azimuth_deg", "elevation_deg", "score", "spread_deg")
+_OF_PASSES = ("passes", "score_std", "wander_deg")
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The recordings.")]
 Out = Annotated[Path, typer.Option(help="Folder for the results: OUT/NAME/ a recording.")]
@@ -44,6 +46,16 @@ Truth = Annotated[
     Path | None,
     typer.Option(metavar="CSV", help="The true events, to show and score beside those found."),
 ]
+Asked = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        metavar="N",
+        help="Ask the network N times, each time with other units left out (Monte Carlo dropout), "
+        "and tell by how much its answers differ; 200 is usual.",
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Of what is left out in --passes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a recording.")]
 
 
@@ -53,14 +65,17 @@ def analyze(
     model: Model = None,
     channel_format: FormatName = "auto",
     truth: Truth = None,
+    passes: Asked = None,
+    seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Tell what sounded, when and from where.
 
     Each recording gets a folder OUT/NAME/ with events.csv, events.json, dcase2019.csv,
     dcase2020.csv, audacity.txt, raven.txt and report.html; several recordings also get
-    OUT/events.csv and OUT/index.html. A recording that cannot be read costs a line and exit code 1;
-    the rest goes on.
+    OUT/events.csv and OUT/index.html. A score is the probability that the event is right, a spread
+    the radius that holds its true direction with 90 % probability. A recording that cannot be read
+    costs a line and exit code 1; the rest goes on.
     """
     if truth is not None and len(files) > 1:
         raise SettingError(f"--truth must come with one recording, but {len(files)} were given")
@@ -72,7 +87,8 @@ def analyze(
             from sonoscope.pipeline import open_detector
 
             open_detector(model)  # a model that cannot be used is said once, not for each file
-        entries = list(_each(files, out, model, told, truth, as_json=as_json))
+        wanted = _Wanted(model, told, truth, passes, seed)
+        entries = list(_each(files, out, wanted, as_json=as_json))
         if len(files) > 1:
             from sonoscope.report.combined import (
                 write_combined,
@@ -86,19 +102,24 @@ def analyze(
         raise typer.Exit(REFUSED if bad == len(entries) else IN_PART)
 
 
-def _each(
-    files: list[Path],
-    out: Path,
-    model: str | None,
-    told: "Format",
-    truth: Path | None,
-    *,
-    as_json: bool,
-) -> Iterator["Entry"]:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The options that each recording is analysed with."""
+
+    model: str | None
+    channel_format: "Format"
+    truth: Path | None
+    passes: int | None
+    seed: int
+
+
+def _each(files: list[Path], out: Path, wanted: _Wanted, *, as_json: bool) -> Iterator["Entry"]:
     """Analyse one recording after the other, telling of each what was found or why not."""
     from sonoscope import pipeline
+    from sonoscope.inference.monte_carlo import MonteCarlo
     from sonoscope.report.combined import Entry
 
+    asked = None if wanted.passes is None else MonteCarlo(wanted.passes, wanted.seed)
     names = [path.name for path in files]
     for path, folder in zip(files, folders(files, out), strict=True):
         name = path.name if names.count(path.name) == 1 else str(path)
@@ -107,9 +128,10 @@ def _each(
                 found = pipeline.analyze(
                     path,
                     folder,
-                    model=model,
-                    channel_format=told,
-                    truth=truth,
+                    model=wanted.model,
+                    channel_format=wanted.channel_format,
+                    truth=wanted.truth,
+                    monte_carlo=asked,
                     progress=progress,
                 )
         except SonoscopeError as error:
@@ -154,7 +176,11 @@ def as_object(found: "Analysis") -> dict[str, Any]:
     return {
         "file": str(found.file.path),
         "duration_s": round(found.file.duration_s, 6),
-        "events": [{key: event[key] for key in _KEYS} for event in to_json(found.events)],
+        "events": [
+            {key: event.get(key) for key in _KEYS}
+            | {key: event[key] for key in _OF_PASSES if key in event}
+            for event in to_json(found.events)
+        ],
         "files": {kind: str(path) for kind, path in found.files.items()},
     }
 
@@ -176,19 +202,11 @@ def show(found: "Analysis") -> None:
         soft_wrap=True,
     )
     if events:
-        table = Table("label", *(f"{name}" for name in ("from s", "to s", "azimuth", "elevation")))
-        table.add_column("score")
+        table = Table("label", *_SHOWN)
         for column in table.columns[1:]:
             column.justify = "right"
         for event in events[:_MOST_ROWS]:
-            azimuth, elevation = (
-                "" if angle is None else f"{angle:.0f}°"
-                for angle in (event["azimuth_deg"], event["elevation_deg"])
-            )
-            onset, offset = f"{event['onset_s']:.2f}", f"{event['offset_s']:.2f}"
-            table.add_row(
-                escape(event["label"]), onset, offset, azimuth, elevation, f"{event['score']:.2f}"
-            )
+            table.add_row(escape(event["label"]), *_shown(event))
         console.print(table)
     if len(events) > _MOST_ROWS:
         console.print(f"and {len(events) - _MOST_ROWS} more in {found.files['events_csv']}")
@@ -196,6 +214,19 @@ def show(found: "Analysis") -> None:
         named = ", ".join(f"{name} {value:.3g}" for name, value in found.scores.items())
         console.print(f"against the truth (DCASE 2019, strict): {named}", soft_wrap=True)
     console.print(f"report: {found.files['report']}", markup=False, soft_wrap=True)
+
+
+_SHOWN = ("from s", "to s", "azimuth", "elevation", "within", "score")
+
+
+def _shown(event: dict[str, Any]) -> Iterator[str]:
+    """Give the cells of an event behind its label."""
+    yield f"{event['onset_s']:.2f}"
+    yield f"{event['offset_s']:.2f}"
+    for key, mark in (("azimuth_deg", ""), ("elevation_deg", ""), ("spread_deg", "±")):
+        yield "" if event[key] is None else f"{mark}{event[key]:.0f}°"
+    scatter = f" ±{event['score_std']:.2f}" if "score_std" in event else ""
+    yield f"{event['score']:.2f}{scatter}"
 
 
 def _format(told: str) -> "Format":

@@ -2,6 +2,7 @@
 
  kind           columns                                                          angles
  events         label,onset_s,offset_s[,azimuth_deg,elevation_deg][,score]       degrees
+                [,spread_deg][,passes,score_std[,wander_deg]]
  DCASE events   sound_event_recording,start_time,end_time,ele,azi,dist           degrees
                 or class,start,end,ele,azi,dist
  DCASE 2019     frame of 20 ms, class, azimuth, elevation; no header             degrees
@@ -39,7 +40,7 @@ from numpy import ndarray
 from sonoscope.core.direction import angles
 from sonoscope.core.durable import write_text
 from sonoscope.core.errors import InputError
-from sonoscope.core.event import Event, Waypoint
+from sonoscope.core.event import Event, Passes, Waypoint
 from sonoscope.core.frame_table import FrameTable, frame_range, to_events, to_frames
 
 MAX_BYTES = 1 << 28
@@ -48,6 +49,8 @@ MAX_CLASSES = 10_000
 MAX_TRACKS = 1_000_000
 
 _OURS = ("label", "onset_s", "offset_s", "azimuth_deg", "elevation_deg", "score")
+_UNSURE = ("spread_deg", "passes", "score_std", "wander_deg")
+"""What is written of events that know how unsure they are: `Event.spread` and `Event.passes`."""
 _DCASE_EVENTS = {
     "sound_event_recording": "label",
     "class": "label",
@@ -105,6 +108,9 @@ _RANGES = {
     "distance_m": (0, 1e6),
     "score": (0, 1),
     "spread_deg": (0, 180),
+    "passes": (1, 1e9),
+    "score_std": (0, 1),
+    "wander_deg": (0, 180),
 }
 _WANTED = (
     "an event csv (header label,onset_s,offset_s,... or sound_event_recording,start_time,"
@@ -246,6 +252,24 @@ def _event(where: str, cells: Mapping[str, str]) -> Event:
         offset_s,
         _path(where, onset_s, cells),
         score=_number(where, "score", score) if score else 1.0,
+        spread=_angle(where, "spread_deg", cells),
+        passes=_passes(where, cells),
+    )
+
+
+def _angle(where: str, name: str, cells: Mapping[str, str]) -> float | None:
+    told = cells.get(name, "").strip()
+    return float(np.deg2rad(_number(where, name, told))) if told else None
+
+
+def _passes(where: str, cells: Mapping[str, str]) -> Passes | None:
+    n_passes, score_std = (cells.get(name, "").strip() for name in ("passes", "score_std"))
+    if not n_passes and not score_std:
+        return None
+    return Passes(
+        int(_number(where, "passes", n_passes)),
+        _number(where, "score_std", score_std),
+        _angle(where, "wander_deg", cells),
     )
 
 
@@ -299,7 +323,7 @@ def _read_event_csv(path: Path, lines: Sequence[str]) -> tuple[Event, ...]:
     rows = _rows(path, lines, ",")
     line, header = next(rows)
     header = [name.strip() for name in header]
-    ours = dict(zip(_OURS, _OURS, strict=True))
+    ours = {name: name for name in (*_OURS, *_UNSURE)}
     columns = next(
         (
             [names[name] for name in header]
@@ -480,14 +504,11 @@ def _json_event(where: str, record: object) -> Event:
     cells = {
         name: "" if value is None else str(value)
         for name, value in record.items()
-        if name in (*_OURS, "distance_m")
+        if name in (*_OURS, *_UNSURE, "distance_m")
     }
     event = _event(where, cells)
     if record.get("path"):
         event = replace(event, path=_json_path(where, record["path"]))
-    if record.get("spread_deg") is not None:
-        spread = _number(where, "spread_deg", str(record["spread_deg"]))
-        event = replace(event, spread=float(np.deg2rad(spread)))
     return event
 
 
@@ -512,13 +533,21 @@ def _json_path(where: str, points: object) -> tuple[Waypoint, ...]:
 
 
 def write_events(path: Path, events: Sequence[Event]) -> None:
-    """Write our event csv: milliseconds, tenths of a degree, empty cells where unknown."""
+    """Write our event csv: milliseconds, tenths of a degree, empty cells where unknown.
+
+    What no event knows of its uncertainty gets no column.
+    """
+    unsure = [_unsure(event) for event in events]
+    known = [name for name in _UNSURE if any(name in each for each in unsure)]
     rows = (
-        [label, f"{e.onset_s:.3f}", f"{e.offset_s:.3f}", *rest]
-        for e in events
+        [
+            *(label, f"{e.onset_s:.3f}", f"{e.offset_s:.3f}", *rest),
+            *(each.get(name, "") for name in known),
+        ]
+        for e, each in zip(events, unsure, strict=True)
         for label, *rest in (_text(e),)
     )
-    _write_rows(path, [_OURS, *rows])
+    _write_rows(path, [(*_OURS, *known), *rows])
 
 
 def write_dcase_events(path: Path, events: Sequence[Event]) -> None:
@@ -635,9 +664,20 @@ def _json_record(event: Event) -> dict[str, Any]:
         ]
     else:
         record.update(("distance_m", metres) for w in event.path for metres in _centimetres(w))
+    return record | _unsure(event)
+
+
+def _unsure(event: Event) -> dict[str, float]:
+    """Give what is known of an event's uncertainty, by the names of its columns."""
+    known: dict[str, float] = {}
     if event.spread is not None:
-        record["spread_deg"] = _degrees(event.spread)
-    return record
+        known["spread_deg"] = _degrees(event.spread)
+    if event.passes is not None:
+        known["passes"] = event.passes.n_passes
+        known["score_std"] = round(event.passes.score_std, 4)
+        if event.passes.angle is not None:
+            known["wander_deg"] = _degrees(event.passes.angle)
+    return known
 
 
 def _centimetres(point: Waypoint) -> list[float]:

@@ -94,6 +94,11 @@ class Samples:
     label: Int[ndarray, " cell"]
     said: Float16[ndarray, "cell 4 pass"]
 
+    @property
+    def n_passes(self) -> int:
+        """How many passes there were."""
+        return int(self.said.shape[-1])
+
 
 def heard_cells(said: Float32[ndarray, "frame label 4 pass"]) -> Samples:
     """Keep the cells in which a label is heard."""

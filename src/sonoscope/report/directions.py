@@ -10,6 +10,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
+import numpy as np
+
+from sonoscope.core.direction import angles, unit_vector
 from sonoscope.report.markup import element, minus, number, text
 from sonoscope.report.palette import Look
 from sonoscope.report.timeline import Track, mark_at
@@ -19,6 +22,8 @@ Projection = Callable[[float, float], tuple[float, float]]
 """Azimuth and elevation in degrees to x and y."""
 
 _ARC_STEP_DEG = 6.0
+_CIRCLE_POINTS = 36
+_JUMP_DEG = 180.0  # neighbouring points further apart lie on both edges of the map
 _CROWD = 200  # so many events have room for marks of full size
 MOST_CROSSES = 500
 """With more true events than these the map leaves them to the time axis."""
@@ -141,10 +146,43 @@ def _dot(index: int, track: Track, look: Look, place: Projection, scale: float) 
     x, y = place(azimuth, elevation)
     size_px = max(3.0, scale * dot_size_px(track.event.duration_s))
     drawn = mark_at(f"M{number(x, 1)} {number(y, 1)}h0", look, size_px)
+    if track.event.spread is not None and not track.way.moves and scale == 1.0:
+        drawn = _region(azimuth, elevation, track.event.spread, place) + drawn
     if track.way.moves:
         lines = "".join(_line(run, place) for run in track.way.runs)
         drawn = element("path", d=lines, class_="line") + drawn
     return element("g", drawn, class_=f"spot {look.classes}", data_i=index)
+
+
+def _region(azimuth_deg: float, elevation_deg: float, radius: float, place: Projection) -> str:
+    """Draw all directions so far from one; what crosses the map's edge is left unfilled."""
+    spots = [place(*around) for around in circle(azimuth_deg, elevation_deg, radius)]
+    jumps = [abs(x - before_x) > _JUMP_DEG for (before_x, _), (x, _) in pairwise(spots)]
+    moves = ["M", *("M" if jump else "L" for jump in jumps)]
+    d = "".join(
+        f"{move}{number(x, 1)} {number(y, 1)}" for move, (x, y) in zip(moves, spots, strict=True)
+    )
+    return element("path", d=d, class_="region open" if any(jumps) else "region")
+
+
+def circle(azimuth_deg: float, elevation_deg: float, radius: float) -> list[tuple[float, float]]:
+    """Give directions (azimuth, elevation, degrees) all around one, a radius in radians away.
+
+    Examples
+    --------
+    >>> around = circle(0.0, 0.0, math.radians(10))
+    >>> round(max(azimuth for azimuth, _ in around), 6), len(around), around[0] == around[-1]
+    (10.0, 37, True)
+    """
+    azimuth, elevation = math.radians(azimuth_deg), math.radians(elevation_deg)
+    ahead = unit_vector(azimuth, elevation)
+    left, up = unit_vector(azimuth + np.pi / 2, 0.0), unit_vector(azimuth, elevation + np.pi / 2)
+    turn = np.linspace(0, 2 * np.pi, _CIRCLE_POINTS + 1)[:, None]
+    turn[-1] = 0.0
+    around = np.cos(radius) * ahead
+    around = around + np.sin(radius) * (np.cos(turn) * left + np.sin(turn) * up)
+    pairs = np.rad2deg(np.stack(angles(around), axis=1)).tolist()
+    return [(pair[0], pair[1]) for pair in pairs]
 
 
 def _cross(track: Track, look: Look, place: Projection, scale: float) -> str:

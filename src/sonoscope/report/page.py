@@ -370,6 +370,8 @@ def _around(
     )
     if 0 < len(truth) <= MOST_CROSSES:
         note += " Crosses are the reference."
+    if any(track.event.spread is not None for track in found):
+        note += " A pale region holds the true direction with 90 % probability."
     kind = "around crowded" if len(found) > MOST_CROSSES else "around"
     return element(
         "section",
@@ -445,4 +447,5 @@ def _datum(track: Track, look_of: Mapping[str, Look]) -> list[object]:
         *where,
         round(event.score, 3),
         spread,
+        None if event.passes is None else round(event.passes.score_std, 3),
     ]

@@ -71,7 +71,9 @@ def _row(index: int, track: Track, look: Look, duration_s: float, *, with_spread
         cells.append(
             _NOTHING if spread is None else f"<td>±{number(float(np.rad2deg(spread)), 0)}°</td>"
         )
-    cells.append(f"<td>{event.score:.2f}</td>")
+    passes = event.passes
+    scatter = "" if passes is None else f" <small>±{passes.score_std:.2f}</small>"
+    cells.append(f"<td>{event.score:.2f}{scatter}</td>")
     return f'<tr class="{look.classes}" data-i="{index}">{"".join(cells)}</tr>'
 
 

@@ -23,9 +23,10 @@ from sonoscope.report.colour_map import gradient, level_range, png_data_uri
 from sonoscope.report.markup import element, minus, number, text
 from sonoscope.report.palette import HOLLOW_MARKS, SQUARE_MARKS, Look
 from sonoscope.report.spectrogram import Spectrogram
-from sonoscope.report.ways import Way
+from sonoscope.report.ways import Point, Way
 
 ACTIVITY_COLUMNS = 2000
+_ELEVATION = 2  # in a point
 _CURVE_STEPS = 40  # heights that a curve can have
 _SMALLEST_HOLLOW_PX = 6.0
 _FREQUENCIES_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 40_000, 80_000)
@@ -219,6 +220,7 @@ def angle_panel(
     rules = "".join(f"M0 {-mark}H{number(duration_s)}" for mark in marks if abs(mark) < limit)
     drawn = element("path", d=rules, class_="rule")
     drawn += _ghosts(ghosts, looks, axis)
+    drawn += _regions(tracks, looks, axis)
     drawn += _ways(tracks, looks, axis, f"{name}-{kind or 'found'}")
     ticks = [
         (
@@ -252,6 +254,35 @@ def _ways(tracks: Sequence[Track], looks: Mapping[str, Look], axis: int, name: s
         line = element("path", d=_line(ways, axis), class_="line", id=f"{name}-{look.place}")
         groups.append(element("g", line + mark_at(starts, look), class_=look.classes))
     return "".join(groups)
+
+
+def _regions(tracks: Sequence[Track], looks: Mapping[str, Look], axis: int) -> str:
+    """Draw the band that holds the true angle with 90 % probability, as far as it is known."""
+    bands: dict[str, list[str]] = {}
+    for track in tracks:
+        if track.way is not None and track.event.spread is not None:
+            reach = _reach_deg(track.event.spread, track.way.mean_deg[1], axis)
+            bands.setdefault(track.event.label, []).extend(
+                _band(run, axis, reach) for run in track.way.runs
+            )
+    return "".join(
+        element("path", d="".join(drawn), class_=f"region {looks[label].classes}")
+        for label, drawn in bands.items()
+    )
+
+
+def _reach_deg(spread: float, elevation_deg: float, axis: int) -> float:
+    """Give how far a region reaches to either side: in azimuth further, the higher it lies."""
+    if axis == _ELEVATION:
+        return float(np.rad2deg(spread))
+    share = np.sin(spread) / max(np.cos(np.deg2rad(elevation_deg)), 1e-9)
+    return 180.0 if spread >= np.pi / 2 or share >= 1 else float(np.rad2deg(np.arcsin(share)))
+
+
+def _band(run: Sequence[Point], axis: int, reach_deg: float) -> str:
+    upper = "L".join(f"{p[0]:.7g} {-p[axis] - reach_deg:.4g}" for p in run)
+    lower = "L".join(f"{p[0]:.7g} {-p[axis] + reach_deg:.4g}" for p in reversed(run))
+    return f"M{upper}L{lower}z"
 
 
 def _ghosts(tracks: Sequence[Track], looks: Mapping[str, Look], axis: int) -> str:

@@ -15,7 +15,10 @@ from sonoscope.core.event import Event
 from sonoscope.core.frames import FrameGrid
 from sonoscope.metrics.calibration import fit_regions, fit_temperature, judge, tempered
 from sonoscope.targets.calibration import Calibration, Curve
+from sonoscope.targets.classwise import Decoding
+from sonoscope.targets.following import decode
 from sonoscope.targets.sources import Sources
+from sonoscope.training.validation import Answer
 
 _SCORES = np.linspace(0.0, 1.0, 41)
 
@@ -31,6 +34,17 @@ class Evidence:
     spread: Float[ndarray, " event"]
     right: Bool[ndarray, " event"]
     angle: Float[ndarray, " event"]
+
+
+def calibration(
+    answers: Iterable[Answer], labels: Sequence[str], grid: FrameGrid, decoding: Decoding
+) -> Calibration | None:
+    """Fit what a network's scores and spreads are worth under a decoding."""
+    scenes = (
+        (decode(answer.heard, labels, grid, decoding, directed=answer.directed), answer.truth)
+        for answer in answers
+    )
+    return fitted(gathered(scenes, labels, grid))
 
 
 def gathered(

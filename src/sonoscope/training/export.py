@@ -1,6 +1,7 @@
 """From a checkpoint to a model file: the averaged weights, one channel format, the card."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -10,17 +11,21 @@ from sonoscope import __version__
 from sonoscope.core.durable import write_bytes
 from sonoscope.core.errors import SettingError
 from sonoscope.core.frames import FrameGrid, whole_samples
-from sonoscope.models.export import to_onnx
+from sonoscope.models.build import Network
+from sonoscope.models.export import dropout_of, to_onnx
 from sonoscope.simulation.sources import attribution
 from sonoscope.simulation.stream import LABEL_STEP_S
+from sonoscope.targets.calibration import Calibration
 from sonoscope.targets.card import CARD_KEY, Card, card_text, read_card
 from sonoscope.targets.classwise import Decoding
 from sonoscope.training.assembly import load, validation_of
+from sonoscope.training.batches import Stream
+from sonoscope.training.calibrating import calibration
 from sonoscope.training.material import Material, data_hash, gather
 from sonoscope.training.recipe import TrainRecipe, to_json
 from sonoscope.training.recorded import Sweeping
 from sonoscope.training.tuning import tuned
-from sonoscope.training.validation import outputs
+from sonoscope.training.validation import Answer, outputs
 
 WINDOW_S = 10.0
 THRESHOLD = 0.4
@@ -29,6 +34,8 @@ THRESHOLD = 0.4
 LICENCE = "MIT; the recordings learnt from are named under attribution"
 
 _SCENES, _AT_ONCE = 64, 4
+_JUDGED = 256
+"""Scenes that scores and regions are calibrated on, others than those the decoding is tuned on."""
 
 
 def export(
@@ -51,7 +58,8 @@ def export(
         What the model is called; the recipe's name and the format where None.
     data
         The folder of the training's clips: thresholds are then tuned on the recipe's validation
-        scenes, and the card thanks the clips' authors. Without it every threshold is 0.4.
+        scenes, scores and regions calibrated on others of them, and the card thanks the clips'
+        authors. Without it every threshold is 0.4 and nothing is calibrated.
 
     Raises
     ------
@@ -66,16 +74,19 @@ def export(
     rate_hz = recipe.rate_hz
     grid = FrameGrid(rate_hz, whole_samples(LABEL_STEP_S, rate_hz))
     decoding = Decoding((THRESHOLD,) * len(recipe.labels))
+    worth: Calibration | None = None
     metrics: dict[str, dict[str, float]] = {}
     material = None if data is None else gather(recipe, data)
     if material is not None:
         stream = validation_of(recipe, material, (heard_as,))
-        n_batches = _SCENES // _AT_ONCE
+        heard = partial(_heard, alone, stream, len(recipe.labels))
         if isinstance(stream, Sweeping):
-            n_batches = stream.n_batches(_AT_ONCE, WINDOW_S)
-        batches = (stream.batch(step, _AT_ONCE, WINDOW_S) for step in range(n_batches))
-        answers = outputs(alone, batches, n_labels=len(recipe.labels))
+            answers = judged = heard(range(stream.n_batches(_AT_ONCE, WINDOW_S)))
+        else:
+            answers = heard(range(_SCENES // _AT_ONCE))
+            judged = heard(range(_SCENES // _AT_ONCE, (_SCENES + _JUDGED) // _AT_ONCE))
         decoding, scores = tuned(answers, recipe.labels, grid)
+        worth = calibration(judged, recipe.labels, grid, decoding)
         metrics["validation"] = {
             "ER": round(scores.er, 4),
             "F": round(scores.f, 4),
@@ -93,6 +104,8 @@ def export(
         window=window,
         hop=grid.hop,
         decoding=decoding,
+        calibration=worth,
+        dropout=dropout_of(alone, window),
         recipe=to_json(recipe),
         seed=recipe.seed,
         trained_on=_learnt_from(recipe),
@@ -104,6 +117,12 @@ def export(
     onnx.helper.set_model_props(graph, {CARD_KEY: card_text(card)})
     write_bytes(out, graph.SerializeToString())
     return card
+
+
+def _heard(network: Network, stream: Stream, n_labels: int, steps: range) -> list[Answer]:
+    """Let a network answer some of a stream's batches."""
+    batches = (stream.batch(step, _AT_ONCE, WINDOW_S) for step in steps)
+    return outputs(network, batches, n_labels=n_labels)
 
 
 def note_metrics(path: Path, test_set: str, metrics: dict[str, float]) -> None:

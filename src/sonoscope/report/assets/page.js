@@ -1,7 +1,7 @@
 "use strict";
 /* Zoom on the time axis, what lies under the pointer, sorting and filtering. Without this script
    the page still shows everything. Times are seconds; events are [label, onset, offset, azimuth,
-   elevation, score, spread], angles in degrees or null. */
+   elevation, score, spread, score's scatter over passes], angles in degrees, null if unknown. */
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const tip = document.getElementById("tip");
@@ -41,10 +41,11 @@
   };
 
   function words(event) {
-    const [label, onset, offset, azimuth, elevation, score] = event;
-    const where = azimuth === null ? "" : ` · ${signed(azimuth)}, ${signed(elevation)}`;
+    const [label, onset, offset, azimuth, elevation, score, spread, scatter] = event;
+    const within = spread === null ? "" : ` (90 % within ${Math.round(spread)}°)`;
+    const where = azimuth === null ? "" : ` · ${signed(azimuth)}, ${signed(elevation)}${within}`;
     return [data.labels[label], `${clock(onset, 2)}–${clock(offset, 2)}${where}`,
-      `score ${score.toFixed(2)}`];
+      `score ${score.toFixed(2)}${scatter === null ? "" : ` ± ${scatter.toFixed(2)}`}`];
   }
 
   /* Texts reach the page by textContent alone: a label is never markup. */
