@@ -234,8 +234,8 @@ _READINGS: dict["Reading", str] = {
 def _origin(data: Path) -> str:
     if (data / "tau2019" / "truth").is_dir():
         return (
-            "Recordings are made by the simulator, which replays the published tables of TAU Spatial"
-            " Sound Events 2019: these are not the published recordings."
+            "Recordings are made by the simulator, which replays the published tables of TAU"
+            " Spatial Sound Events 2019: these are not the published recordings."
         )
     return "Recordings are those of TAU Spatial Sound Events 2019 as found in the data folder."
 

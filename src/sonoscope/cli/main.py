@@ -15,6 +15,7 @@ from sonoscope.cli.check_format import check_format
 from sonoscope.cli.demo import demo
 from sonoscope.cli.export import export
 from sonoscope.cli.models import models
+from sonoscope.cli.reproduce import reproduce
 from sonoscope.cli.score import score
 from sonoscope.cli.simulate import simulate
 from sonoscope.cli.train import train
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (analyze, check_format, demo, export, models, score, simulate, train):
+for verb in (analyze, check_format, demo, export, models, reproduce, score, simulate, train):
     app.command()(verb)
 
 

@@ -1,0 +1,309 @@
+"""Networks compared in one table: Markdown for reading, csv for reckoning.
+
+Beside each score stand its spread over seeds (±) and its 95 % interval over recordings, and below
+the paired differences from one row, bold where zero lies outside the interval. What has not been
+trained yet is said, and what was published stands beside.
+
+Columns of the csv, one line a row, channel format and reading (`metrics.scored_run`): for each
+score X in er, f, de_deg, fr, seld, frame_er, frame_f: X, X_spread, X_low, X_high; and the same of
+the difference as X_gain, X_gain_spread, X_gain_low, X_gain_high. F and FR are fractions.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from sonoscope.metrics.fold_scores import SCORES, Estimate, differences, estimates
+from sonoscope.metrics.scored_run import READINGS, Reading, ScoredRun
+from sonoscope.report.files import replace_text
+from sonoscope.report.markup import minus
+
+_NAMED = {"er": "ER", "f": "F %", "de_deg": "DE °", "fr": "FR %", "seld": "SELD"}
+_DECIMALS = {"er": 3, "f": 1, "de_deg": 1, "fr": 1, "seld": 3}
+_PERCENT = ("f", "fr")
+NOTHING = "–"
+
+Figures = tuple[float | None, float | None, float | None, float | None]
+"""ER, F, DE in degrees, FR; fractions; None where nothing was published."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRow:
+    """A network in one channel format.
+
+    Attributes
+    ----------
+    name, channel_format
+        What it is called by.
+    runs
+        Its trainings that are done.
+    missing
+        Words for those that are not.
+    published
+        Figures of a paper.
+    is_gain
+        Whether they are differences from the reference row.
+    source
+        Whose they are.
+    """
+
+    name: str
+    channel_format: str
+    runs: Sequence[ScoredRun]
+    missing: Sequence[str] = ()
+    published: Figures = (None, None, None, None)
+    is_gain: bool = False
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A table.
+
+    Attributes
+    ----------
+    name, title
+        What it is called by, and what it shows.
+    rows
+        In their order, each format after the other.
+    reference
+        The row from which differences are taken.
+    reading
+        Which of the readings is shown; the csv has all.
+    facts
+        Sentences about data and training, shown above the table.
+    pictures
+        Names of picture files beside the table, with their captions.
+    """
+
+    name: str
+    title: str
+    rows: Sequence[ComparedRow]
+    reference: str
+    reading: Reading = "rounded"
+    facts: Sequence[str] = ()
+    pictures: Sequence[tuple[str, str]] = ()
+
+
+def write_comparison(folder: Path, comparison: Comparison) -> None:
+    """Write NAME.md, NAME.csv and NAME-runs.csv (every training by itself)."""
+    replace_text(folder / f"{comparison.name}.md", markdown(comparison))
+    replace_text(folder / f"{comparison.name}.csv", _csv(_summary(comparison)))
+    replace_text(folder / f"{comparison.name}-runs.csv", _csv(_each_run(comparison)))
+
+
+def markdown(comparison: Comparison) -> str:
+    """Write the table for reading."""
+    parts = [f"# {comparison.name}: {comparison.title}", *comparison.facts]
+    for channel_format in dict.fromkeys(row.channel_format for row in comparison.rows):
+        rows = [row for row in comparison.rows if row.channel_format == channel_format]
+        parts += _of_format(channel_format.upper(), rows, comparison)
+    missing = [
+        f"{row.name}, {row.channel_format}: {', '.join(row.missing)}"
+        for row in comparison.rows
+        if row.missing
+    ]
+    if missing:
+        parts.append("## Still missing\n\n" + "\n".join(f"- {line}" for line in missing))
+    parts += [f"![{caption}]({name})\n\n{caption}" for name, caption in comparison.pictures]
+    return "\n\n".join(parts) + "\n"
+
+
+def _of_format(name: str, rows: Sequence[ComparedRow], comparison: Comparison) -> list[str]:
+    done = [row for row in rows if row.runs]
+    reference = next((row for row in done if row.name == comparison.reference), None)
+    parts = [f"## {name}", _scores(rows, comparison.reading)]
+    if reference is not None and len(done) > 1:
+        parts += [
+            f"Differences from {comparison.reference}, paired by recording",
+            _gains(rows, reference, comparison.reading),
+        ]
+    if done:
+        parts += ["What each took", _costs(done)]
+    sources = dict.fromkeys(row.source for row in rows if row.source)
+    if sources:
+        parts.append(f"Published: {'; '.join(sources)}.")
+    return parts
+
+
+def _scores(rows: Sequence[ComparedRow], reading: Reading) -> str:
+    heads = ["Network", *_NAMED.values(), "Folds", "Seeds", "Recordings", "Published ER F DE FR"]
+    lines = []
+    for row in rows:
+        found = estimates(row.runs, reading) if row.runs else {}
+        cells = [_score(name, found[name]) if found else NOTHING for name in _NAMED]
+        published = NOTHING if row.is_gain else _published(row.published)
+        lines.append([row.name, *cells, *_runs(row, reading), published])
+    return _table(heads, lines)
+
+
+def _runs(row: ComparedRow, reading: Reading) -> list[str]:
+    """Count folds, seeds and recordings tested."""
+    if not row.runs:
+        return [NOTHING, NOTHING, NOTHING]
+    by_fold = {run.fold: len(run.counts[reading]) for run in row.runs}
+    seeds = [sum(run.fold == fold for run in row.runs) for fold in by_fold]
+    most = str(max(seeds)) if len(set(seeds)) == 1 else f"{min(seeds)} to {max(seeds)}"
+    return [", ".join(map(str, sorted(by_fold))), most, str(sum(by_fold.values()))]
+
+
+def _gains(rows: Sequence[ComparedRow], reference: ComparedRow, reading: Reading) -> str:
+    heads = ["Network", *(f"Δ {name}" for name in _NAMED.values()), "Published Δ ER F DE FR"]
+    lines = []
+    for row in rows:
+        if row is reference or not row.runs:
+            continue
+        found = differences(row.runs, reference.runs, reading)
+        cells = [_gain(name, found[name]) if found else NOTHING for name in _NAMED]
+        published = _published(row.published, signed=True) if row.is_gain else NOTHING
+        lines.append([row.name, *cells, published])
+    return _table(heads, lines)
+
+
+def _costs(rows: Sequence[ComparedRow]) -> str:
+    heads = [
+        "Network", "Parameters", "Trained on", "Epochs", "Steps", "Sound s/s", "Training min",
+        "Test min", "Machine",
+    ]  # fmt: skip
+    lines = []
+    for row in rows:
+        first = row.runs[0]
+        lines.append(
+            [
+                row.name,
+                f"{first.parameters:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
+                f"{first.recordings} recordings",
+                f"{fmean(run.epochs for run in row.runs):.1f}",
+                ", ".join(dict.fromkeys(_step(run) for run in row.runs)),
+                f"{fmean(run.sound_s_per_s for run in row.runs):.1f}",
+                f"{fmean(run.trained_s for run in row.runs) / 60:.1f}",
+                f"{fmean(run.tested_s for run in row.runs) / 60:.1f}",
+                "; ".join(dict.fromkeys(run.machine for run in row.runs)),
+            ]
+        )
+    return _table(heads, lines)
+
+
+def _step(run: ScoredRun) -> str:
+    return str(run.steps) if run.step == run.steps else f"{run.step} of {run.steps}"
+
+
+def _score(name: str, found: Estimate) -> str:
+    spread = "" if math.isnan(found.spread) else f" ± {_number(name, found.spread)}"
+    ends = f"{_number(name, found.low)} to {_number(name, found.high)}"
+    return f"{_number(name, found.value)}{spread} ({ends})"
+
+
+def _gain(name: str, found: Estimate) -> str:
+    ends = f"{_number(name, found.low, signed=True)} to {_number(name, found.high, signed=True)}"
+    value = _number(name, found.value, signed=True)
+    return f"**{value}** ({ends})" if found.is_clear else f"{value} ({ends})"
+
+
+def _number(name: str, value: float, *, signed: bool = False) -> str:
+    if math.isnan(value):
+        return NOTHING
+    scaled = 100 * value if name in _PERCENT else value
+    return minus(f"{scaled:{'+' if signed else ''}.{_DECIMALS[name]}f}")
+
+
+def _published(figures: Figures, *, signed: bool = False) -> str:
+    """Write ER, F, DE and FR, or as much of them as there is."""
+    if all(figure is None for figure in figures):
+        return NOTHING
+    names = ("er", "f", "de_deg", "fr")
+    sign = "+" if signed else ""
+    words = [
+        NOTHING
+        if value is None
+        else f"{100 * value if name in _PERCENT else value:{sign}.{2 if name == 'er' else 1}f}"
+        for name, value in zip(names, figures, strict=True)
+    ]
+    return minus(" / ".join(words))
+
+
+def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rows = [heads, ["---", *(["---:"] * (len(heads) - 1))], *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _summary(comparison: Comparison) -> list[dict[str, str | float | int]]:
+    lines = []
+    for row in comparison.rows:
+        reference = next(
+            other
+            for other in comparison.rows
+            if (other.name, other.channel_format) == (comparison.reference, row.channel_format)
+        )
+        for reading in READINGS:
+            line: dict[str, str | float | int] = {
+                "table": comparison.name,
+                "network": row.name,
+                "format": row.channel_format,
+                "reading": reading,
+                "runs": len(row.runs),
+                "missing": len(row.missing),
+                "folds": len({run.fold for run in row.runs}),
+                "seeds": len({run.seed for run in row.runs}),
+                "reference": comparison.reference,
+            }
+            if row.runs:
+                line |= _columns(estimates(row.runs, reading), "")
+                line |= _columns(differences(row.runs, reference.runs, reading), "_gain")
+            lines.append(line)
+    return lines
+
+
+def _columns(found: dict[str, Estimate], mark: str) -> dict[str, str | float | int]:
+    return {
+        f"{name}{mark}{end}": round(value, 6)
+        for name, each in found.items()
+        for end, value in (
+            ("", each.value),
+            ("_spread", each.spread),
+            ("_low", each.low),
+            ("_high", each.high),
+        )
+    }
+
+
+def _each_run(comparison: Comparison) -> list[dict[str, str | float | int]]:
+    lines = []
+    for row in comparison.rows:
+        for run in row.runs:
+            for reading in READINGS:
+                found = estimates([run], reading)
+                line: dict[str, str | float | int] = {
+                    "table": comparison.name,
+                    "network": row.name,
+                    "format": row.channel_format,
+                    "fold": run.fold,
+                    "seed": run.seed,
+                    "reading": reading,
+                    "tested_recordings": len(run.counts[reading]),
+                    "trained_recordings": run.recordings,
+                    "epochs": round(run.epochs, 3),
+                    "step": run.step,
+                    "steps": run.steps,
+                    "parameters": run.parameters,
+                    "trained_s": round(run.trained_s, 1),
+                    "tested_s": round(run.tested_s, 1),
+                    "sound_s_per_s": round(run.sound_s_per_s, 2),
+                    "machine": run.machine,
+                }
+                line |= {name: round(found[name].value, 6) for name in SCORES}
+                lines.append(line)
+    return lines
+
+
+def _csv(lines: Sequence[dict[str, str | float | int]]) -> str:
+    buffer = io.StringIO()
+    columns = list(dict.fromkeys(name for line in lines for name in line))
+    writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return buffer.getvalue()

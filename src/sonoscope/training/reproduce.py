@@ -1,0 +1,408 @@
+"""The trainings behind a table: planned, carried out one by one or side by side, never twice.
+
+```
+OUT/runs/res_scse_crnn-foa-fold1-seed0-3f9c2b71aa/
+    checkpoint.json, checkpoint-*.safetensors, log.csv    training.loop: killed, it goes on there
+    before/                                               the training that it begins with, if any
+    now.json                                              how far it is, for whoever looks
+    heard.npz                                             every frame heard in the test recordings
+    result.json                                           metrics.scored_run: written last of all
+    failure.txt                                           why it could not be done, in their place
+```
+
+The folder's name ends in a fingerprint of the recipe, so that rows of several tables that ask for
+the same training share it. What has a result is done.
+"""
+
+import json
+import math
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from torch import nn
+
+from sonoscope.core.audio import probe, read
+from sonoscope.core.durable import replacing, write_text
+from sonoscope.core.errors import InputError, SonoscopeError
+from sonoscope.core.frame_table import FrameTable
+from sonoscope.core.frames import whole_samples
+from sonoscope.datasets.processes import each_done
+from sonoscope.datasets.recordings import RecordedScene
+from sonoscope.metrics.dcase2019 import LABELS_2019, Counts
+from sonoscope.metrics.scored_run import READINGS, Reading, ScoredRun, read_run, write_run
+from sonoscope.training import checkpoint
+from sonoscope.training.assembly import load, parts
+from sonoscope.training.hearing import FRAMES_PER_S, hear, readings, table
+from sonoscope.training.loop import Listener, Machine, Progress, fit
+from sonoscope.training.material import Material, gather
+from sonoscope.training.recipe import TrainRecipe, fingerprint, to_json
+from sonoscope.training.tables import Format, Row, Scale, Table, recipes_of
+
+RESULT, NOW, FAILURE, HEARD = "result.json", "now.json", "failure.txt", "heard.npz"
+BEFORE = "before"
+_TOLD_EVERY_S = 2.0
+_TRAINING = 0.9  # share of the time that training takes, the test has the rest
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One training of a plan.
+
+    Attributes
+    ----------
+    recipes
+        What is trained, each with the weights of the one before; the last one is tested.
+    heard_as, fold, seed
+        Channel format, test fold and seed.
+    threshold
+        The probability above which a label sounds in the test.
+    folder
+        Where it is kept.
+    """
+
+    recipes: tuple[TrainRecipe, ...]
+    heard_as: Format
+    fold: int
+    seed: int
+    threshold: float
+    folder: Path
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether it has a result."""
+        return (self.folder / RESULT).is_file()
+
+    @property
+    def why_not(self) -> str:
+        """Tell why it could not be done, to be put behind its name; nothing if it was not tried."""
+        path = self.folder / FAILURE
+        return f" (failed: {path.read_text(encoding='utf-8').strip()})" if path.is_file() else ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRow:
+    """A row of a table in one format, with its trainings."""
+
+    row: Row
+    heard_as: Format
+    trainings: tuple[Training, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All trainings of a table, or of some of its rows.
+
+    Attributes
+    ----------
+    table, scale
+        Which.
+    rows
+        In the table's order, each format after the other.
+    out
+        Folder of the table.
+    """
+
+    table: Table
+    scale: Scale
+    rows: tuple[PlannedRow, ...]
+    out: Path
+
+    @property
+    def trainings(self) -> tuple[Training, ...]:
+        """Each training once, in the order of work: all rows have one before any has two."""
+        once = {each.folder: each for row in self.rows for each in row.trainings}
+        return tuple(
+            sorted(once.values(), key=lambda each: (each.seed, each.fold, each.heard_as != "foa"))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of a table is wanted.
+
+    Attributes
+    ----------
+    formats
+        Channel formats.
+    folds, seeds
+        Test folds, and trainings of each; the scale's own where None.
+    rows
+        Names of rows; all where there is none.
+    """
+
+    formats: tuple[Format, ...] = ("foa", "mic")
+    folds: tuple[int, ...] | None = None
+    seeds: int | None = None
+    rows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where trainings are carried out; nothing of it changes what is learnt, up to rounding.
+
+    Attributes
+    ----------
+    data
+        Folder in which `tau2019/` lies.
+    machine
+        See `training.loop`.
+    """
+
+    data: Path
+    machine: Machine
+
+
+def planned(table: Table, scale: Scale, asked: Asked, out: Path) -> Plan:
+    """List the trainings of a table.
+
+    Raises
+    ------
+    SettingError
+        If there is no such fold or row.
+    """
+    places = [
+        (fold, seed)
+        for fold in asked.folds or scale.folds
+        for seed in range(asked.seeds or scale.seeds)
+    ]
+    rows = tuple(
+        PlannedRow(
+            row,
+            heard_as,
+            tuple(_training(row, heard_as, fold, seed, scale, out) for fold, seed in places),
+        )
+        for heard_as in asked.formats
+        for row in table.some(asked.rows)
+    )
+    return Plan(table, scale, rows, out)
+
+
+def _training(
+    row: Row, heard_as: Format, fold: int, seed: int, scale: Scale, out: Path
+) -> Training:
+    stages = recipes_of(row, heard_as, fold, seed, scale)
+    mark = fingerprint(*map(to_json, stages), f"threshold {row.threshold}")[:10]
+    name = f"{stages[-1].network.kind}-{heard_as}-fold{fold}-seed{seed}-{mark}"
+    folder = out / "runs" / name
+    return Training(stages, heard_as, fold, seed, row.threshold, folder)
+
+
+def carry_out(plan: Plan, where: Workplace, jobs: int) -> Iterator[Training]:
+    """Do what is not done yet, and give each training as it ends, done or failed.
+
+    Raises
+    ------
+    SettingError
+        If a process is killed.
+    """
+    left = [each for each in plan.trainings if not each.is_done]
+    yield from each_done(_Work(where), left, max(1, min(jobs, len(left))))
+
+
+def results(row: PlannedRow) -> list[ScoredRun]:
+    """Read the results that a row has."""
+    return [read_run(each.folder / RESULT) for each in row.trainings if each.is_done]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Does one training; a refusal is noted, so that the others go on."""
+
+    where: Workplace
+
+    def __call__(self, training: Training) -> None:
+        training.folder.mkdir(parents=True, exist_ok=True)
+        (training.folder / FAILURE).unlink(missing_ok=True)
+        try:
+            _do(training, self.where)
+        except (SonoscopeError, RuntimeError) as error:  # torch's own are RuntimeErrors
+            write_text(training.folder / FAILURE, f"{error}\n")
+
+
+def _do(training: Training, where: Workplace) -> None:
+    now, asked = _Now(training.folder / NOW, len(training.recipes)), training.recipes[-1]
+    material = gather(asked, where.data)
+    (apart,) = material.recorded
+    path = _trained(training, material, where.machine, now)
+    started_s = time.perf_counter()
+    network, _ = load(path)
+    tables, counts = _tested(training, network, apart.test, now)
+    tested_s = time.perf_counter() - started_s
+    _write_heard(training.folder / HEARD, tables)
+    trained_s = sum(_elapsed_s(folder) for folder in _folders(training))
+    sound_s = sum(each.steps * each.batch_size * each.window_s for each in training.recipes)
+    run = ScoredRun(
+        channel_format=training.heard_as,
+        fold=training.fold,
+        seed=training.seed,
+        counts=counts,
+        parameters=sum(each.numel() for each in network.parameters()),
+        recordings=len(apart.train),
+        epochs=sound_s / sum(probe(each.audio).duration_s for each in apart.train),
+        step=checkpoint.read(path)[0].step,
+        steps=asked.steps,
+        trained_s=trained_s,
+        tested_s=tested_s,
+        sound_s_per_s=sound_s / trained_s,
+        machine=_machine(where.machine),
+    )
+    write_run(training.folder / RESULT, run)
+
+
+def _folders(training: Training) -> list[Path]:
+    """Name the folder of each stage."""
+    before = [training.folder / BEFORE] if len(training.recipes) > 1 else []
+    return [*before, training.folder]
+
+
+def _elapsed_s(folder: Path) -> float:
+    here = checkpoint.position(folder)
+    return 0.0 if here is None else here.elapsed_s
+
+
+def _trained(training: Training, material: Material, machine: Machine, now: "_Now") -> Path:
+    """Train, or go on with it, stage by stage, and give the checkpoint to test."""
+    last: Path | None = None
+    for i, (stage, folder) in enumerate(zip(training.recipes, _folders(training), strict=True)):
+        made = parts(stage, material)
+        tell = _telling(now, i)
+        last = fit(stage, folder, made, resume=True, init=last, machine=machine, on_progress=tell)
+    assert last is not None  # there is a recipe
+    return last
+
+
+def _telling(now: "_Now", stage: int) -> Listener:
+    def tell(progress: Progress) -> None:
+        now.tell("training", progress.step, progress.steps, progress.loss, stage)
+
+    return tell
+
+
+def _tested(
+    training: Training, network: nn.Module, recordings: Sequence[RecordedScene], now: "_Now"
+) -> tuple[dict[str, FrameTable], dict[Reading, dict[str, Counts]]]:
+    """Hear recordings and count each in every reading."""
+    asked = training.recipes[-1]
+    window = whole_samples(asked.window_s, asked.rate_hz)
+    hop = whole_samples(asked.label_step_s, asked.rate_hz)
+    counts: dict[Reading, dict[str, Counts]] = {reading: {} for reading in READINGS}
+    tables = dict[str, FrameTable]()
+    for done, recording in enumerate(recordings):
+        now.tell("testing", done, len(recordings))
+        sound = read(recording.audio, asked.rate_hz).samples
+        found = table(hear(network, sound, window, hop, training.threshold), asked.labels)
+        truth, duration_s = recording.events(asked.labels), sound.shape[1] / asked.rate_hz
+        for reading, counted in readings(truth, found, duration_s).items():
+            counts[reading][recording.name] = counted
+        tables[recording.name] = found
+    return tables, counts
+
+
+def _write_heard(path: Path, tables: Mapping[str, FrameTable]) -> None:
+    """Keep what was heard, angles to a hundredth of a degree, so that it can be scored again."""
+    columns = {
+        "recording": np.repeat(np.arange(len(tables)), [len(t.frame) for t in tables.values()]),
+        "frame": np.concatenate([t.frame for t in tables.values()]),
+        "label": np.concatenate([t.label for t in tables.values()]),
+        "azimuth_cdeg": np.concatenate([_cdeg(t.azimuth) for t in tables.values()]),
+        "elevation_cdeg": np.concatenate([_cdeg(t.elevation) for t in tables.values()]),
+    }
+    kept = {name: values.astype(np.int16) for name, values in columns.items()}
+    with replacing(path) as file:
+        np.savez_compressed(file, allow_pickle=False, names=np.array(list(tables)), **kept)
+
+
+def _cdeg(angle: Float[ndarray, " row"]) -> Int[ndarray, " row"]:
+    return np.asarray(np.rint(np.rad2deg(angle) * 100).astype(int))
+
+
+def read_heard(path: Path, name: str) -> FrameTable | None:
+    """Read what was heard in one recording; None where it was not tested.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            names = kept["names"].tolist()
+            if name not in names:
+                return None
+            here = kept["recording"] == names.index(name)
+            frame, label = (kept[column][here].astype(int) for column in ("frame", "label"))
+            azimuth, elevation = (
+                np.deg2rad(kept[column][here] / 100)
+                for column in ("azimuth_cdeg", "elevation_cdeg")
+            )
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise InputError(f"{path}: not a table of what was heard: {error}") from error
+    return FrameTable(FRAMES_PER_S, LABELS_2019, frame, label, azimuth, elevation)
+
+
+def _machine(machine: Machine) -> str:
+    wants_cuda = machine.device in ("auto", "cuda") and torch.cuda.is_available()
+    what = torch.cuda.get_device_name() if wants_cuda else f"{platform.machine()} processor"
+    threads = "" if wants_cuda else f", {machine.threads or torch.get_num_threads()} thread(s)"
+    return f"{what}{threads}, torch {torch.__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a training is, as it last told.
+
+    Attributes
+    ----------
+    phase
+        "training" or "testing".
+    done, of
+        Steps or recordings.
+    loss
+        Of the last step that was looked at; None while testing.
+    share
+        How much of the whole training is done, 0 to 1.
+    """
+
+    phase: str
+    done: int
+    of: int
+    loss: float | None
+    share: float
+
+
+class _Now:
+    """Tells whoever looks how far a training is."""
+
+    def __init__(self, path: Path, stages: int) -> None:
+        self.path, self.stages, self.told_s = path, stages, -math.inf
+
+    def tell(
+        self, phase: str, done: int, of: int, loss: float | None = None, stage: int = 0
+    ) -> None:
+        """Tell, but not too often."""
+        if time.monotonic() - self.told_s > _TOLD_EVERY_S:
+            share = _TRAINING * (stage + done / of) / self.stages
+            if phase == "testing":
+                share = _TRAINING + (1 - _TRAINING) * done / of
+            here = Standing(phase, done, of, loss, share)
+            write_text(self.path, json.dumps(asdict(here)) + "\n")
+            self.told_s = time.monotonic()
+
+
+def standing(training: Training) -> Standing | None:
+    """Read how far a training is; None where it has not begun."""
+    path = training.folder / NOW
+    if not path.is_file():
+        return None
+    try:
+        return Standing(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
