@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench import (
     ambience,
+    direct_sound,
     false_alarms,
     format_check,
     held_out,
@@ -33,6 +34,7 @@ BENCHES = {
     "format_check": format_check,
     "false_alarms": false_alarms,
     "measured_sphere": measured_sphere,
+    "direct_sound": direct_sound,
     "held_out": held_out,
 }
 

@@ -3,7 +3,15 @@
 from pathlib import Path
 
 import pytest
-from bench import false_alarms, held_out, room_response, rooms, scene_truth, simulation
+from bench import (
+    direct_sound,
+    false_alarms,
+    held_out,
+    room_response,
+    rooms,
+    scene_truth,
+    simulation,
+)
 
 
 @pytest.mark.slow
@@ -47,3 +55,12 @@ def test_a_held_out_scene_is_heard(tmp_path: Path, shared: Path) -> None:
     scores = held_out.scored(scenes, "foa", 2).scores()
     assert scores.f > 0.5
     assert scores.de_deg < 25
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_direct_forms_point_better_than_intensity(tmp_path: Path, shared: Path) -> None:
+    rows = direct_sound.table(tmp_path, shared, scenes=12).splitlines()[2:]
+    mean_deg = [float(row.split("|")[4]) for row in rows]
+    assert mean_deg[2] < mean_deg[0]  # FOA: mode, intensity
+    assert mean_deg[5] < mean_deg[3]  # tetrahedron

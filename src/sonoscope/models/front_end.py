@@ -88,14 +88,14 @@ class BandIntensity(nn.Module):
 
     def forward(self, sound: Float[Tensor, "batch 4 sample"]) -> Float[Tensor, "batch 4 frame mel"]:
         """Analyse a sound."""
-        products = _products(*self.spectrum(sound))
-        banded = torch.stack([product @ self.mel for product in products], dim=-1)
-        level = 10 * torch.log10(self._energy(products, banded).clamp_min(QUIET))
+        seen = products(*self.spectrum(sound))
+        banded = torch.stack([product @ self.mel for product in seen], dim=-1)
+        level = 10 * torch.log10(self._energy(seen, banded).clamp_min(QUIET))
         return torch.cat([level[:, None], self._way(banded)], dim=1)
 
     def _energy(
         self,
-        products: list[Float[Tensor, "batch frame bin"]],
+        seen: list[Float[Tensor, "batch frame bin"]],
         banded: Float[Tensor, "batch frame mel 16"],
     ) -> Float[Tensor, "batch frame mel"]:
         """Give a wave's energy: FOA's is the same sum in every bin, capsules' is fitted to each."""
@@ -103,8 +103,8 @@ class BandIntensity(nn.Module):
             omni = banded[..., 0]
             # a mono recording is W alone, and its level that of a wave
             return torch.maximum(banded[..., :4].sum(dim=-1) / 2, omni)
-        total = products[0] * self.energy[0]
-        for product, weight in zip(products[1:], self.energy[1:], strict=True):
+        total = seen[0] * self.energy[0]
+        for product, weight in zip(seen[1:], self.energy[1:], strict=True):
             total = torch.addcmul(total, product, weight)
         energy: Tensor = total @ self.mel
         return energy
@@ -148,12 +148,12 @@ def _array(channel_format: ChannelFormat) -> MicArray | None:
             )
 
 
-def _products(
+def products(
     real: Float[Tensor, "batch 4 frame bin"], imag: Float[Tensor, "batch 4 frame bin"]
 ) -> list[Float[Tensor, "batch frame bin"]]:
     """Give `signal.intensity.products` of a spectrum."""
     re, im = real.unbind(dim=1), imag.unbind(dim=1)
-    products = [re[i] * re[i] + im[i] * im[i] for i in range(4)]
-    products += [re[i] * re[j] + im[i] * im[j] for i, j in PAIRS]
-    products += [im[i] * re[j] - re[i] * im[j] for i, j in PAIRS]
-    return products
+    seen = [re[i] * re[i] + im[i] * im[i] for i in range(4)]
+    seen += [re[i] * re[j] + im[i] * im[j] for i, j in PAIRS]
+    seen += [im[i] * re[j] - re[i] * im[j] for i, j in PAIRS]
+    return seen
