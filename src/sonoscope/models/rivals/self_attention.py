@@ -1,7 +1,8 @@
 """Self-attention over frames, and the transformer layer around it.
 
 Layers are those of `torch.nn.MultiheadAttention` and `torch.nn.TransformerEncoderLayer`, number by
-number, without the fast paths of theirs that exporters do not know.
+number, without the fast paths of theirs that exporters do not know. What is dropped of an attention
+is out of the reach of `models.mc_dropout`, as within a GRU.
 
 Reference: A. Vaswani et al., "Attention is all you need", NeurIPS 2017.
 """
