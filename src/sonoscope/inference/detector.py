@@ -25,17 +25,28 @@ from jaxtyping import Float, Float32
 from numpy import ndarray
 
 from sonoscope.core.errors import CheckpointError, InputError, SettingError
+from sonoscope.core.event import Event
 from sonoscope.core.frames import FrameGrid
+from sonoscope.inference.answers import (
+    cells,
+    copies_in,
+    hears_once,
+    in_order,
+    n_fields,
+    output_shapes,
+)
 from sonoscope.inference.model_file import N_CHANNELS, REFUSALS, ModelFile, load
 from sonoscope.inference.monte_carlo import MonteCarlo, Samples, heard_cells, joined
+from sonoscope.targets import classwise, following
 from sonoscope.targets.card import Card
+from sonoscope.targets.following import Copies
 
 WINDOWS_AT_ONCE = 2
 """Windows that are heard together, shared out among the cores."""
 
 
-Said = Float32[ndarray, "_ label 4 *passes"]
-"""Activity and direction (x, y, z) side by side, for each pass where there are several."""
+Said = Float32[ndarray, "_ cell field *passes"]
+"""Cells by fields (`inference.answers`), for each pass where there are several."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,17 +63,28 @@ class Heard:
         When the frames are.
     samples
         What each pass said, where the network was asked many times; the rest is their mean.
+    copies
+        Each label's sources, where the network tells them apart; then `activity` and `direction`
+        are those of the surest.
     """
 
     activity: Float32[ndarray, "frame label"]
     direction: Float32[ndarray, "frame label 3"] | None
     grid: FrameGrid
     samples: Samples | None = None
+    copies: Copies | None = None
 
     @property
     def n_frames(self) -> int:
         """How many frames there are."""
         return int(self.activity.shape[0])
+
+    def events(self, card: Card) -> list[Event]:
+        """Read events off the frames as the model's card says."""
+        labels, decoding, directed = card.labels, card.decoding, self.direction is not None
+        if self.copies is None:
+            return classwise.decode(self.activity, self.direction, labels, self.grid, decoding)
+        return following.decode(self.copies, labels, self.grid, decoding, directed=directed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +142,11 @@ class Detector:
             raise SettingError(
                 f"{self.model.path}: a model to be asked in passes must have dropout, "
                 f"but {self.card.name} has none"
+            )
+        if self.monte_carlo and not hears_once(self.card):
+            raise SettingError(
+                f"{self.model.path}: a model to be asked in passes must hear each label once, "
+                f"but {self.card.name} hears up to {self.card.tracks} sources"
             )
 
     @classmethod
@@ -181,12 +208,12 @@ class Detector:
             parts.append(heard)
         parts.append(self.finish(memory))
         directed = parts[-1].direction is not None
-        samples = _samples(parts)
+        samples, copies = _samples(parts), _copies(parts)
         activities = [part.activity for part in parts]
         directions = [part.direction for part in parts if part.direction is not None]
         del parts  # or hours of directions would be there twice
         direction = _joined(directions) if directed else None
-        return Heard(_joined(activities), direction, self.card.grid, samples)
+        return Heard(_joined(activities), direction, self.card.grid, samples, copies)
 
     def step(self, chunk: Float[ndarray, "channel _"], memory: Memory) -> tuple[Heard, Memory]:
         """Hear the next samples; give the frames that are now certain, and what to remember."""
@@ -254,6 +281,8 @@ class Detector:
             given, sure = self._given(done), self._given(done + 1)
             fresh = answer[given - start :]
             if tail is not None:
+                if self.card.tracks > 1:
+                    fresh = in_order(tail, fresh, self.card.tracks)
                 fresh = _faded(tail[: self.overlap - 2 * self.margin], fresh)
             parts.append(fresh[: sure - given])
             tail = fresh[sure - given :]
@@ -263,7 +292,7 @@ class Detector:
 
     def _answers(
         self, windows: Float32[ndarray, "window 4 sample"], first: int
-    ) -> Float32[ndarray, "window frame label 4 *passes"]:
+    ) -> Float32[ndarray, "window frame cell field *passes"]:
         """Put windows through the network; `first` is the number of the first of them."""
         if self.monte_carlo:
             return self._in_passes(windows, first, self.monte_carlo)
@@ -273,10 +302,10 @@ class Detector:
 
     def _in_passes(
         self, windows: Float32[ndarray, "window 4 sample"], first: int, monte_carlo: MonteCarlo
-    ) -> Float32[ndarray, "window frame label 4 pass"]:
+    ) -> Float32[ndarray, "window frame cell field pass"]:
         """Put each window through the network many times."""
 
-        def asked(task: tuple[int, int]) -> Float32[ndarray, "pass frame label 4"]:
+        def asked(task: tuple[int, int]) -> Float32[ndarray, "pass frame cell field"]:
             window, share = task
             kept = monte_carlo.kept(self.card.dropout, first + window, share)
             return self._answer(windows[window, None], kept)
@@ -291,34 +320,58 @@ class Detector:
         self,
         windows: Float32[ndarray, "window 4 sample"],
         kept: Mapping[str, Float32[ndarray, "..."]] | None = None,
-    ) -> Float32[ndarray, "answer frame label 4"]:
+    ) -> Float32[ndarray, "answer frame cell field"]:
         """Ask the network: one answer a window, or one a pass of a single window."""
-        card = self.card
+        shapes = output_shapes(self.card)
         kept = kept or {}
         try:
-            activity, direction = self.model.session.run(
-                ["activity", "direction"], {"sound": windows, **kept}
-            )
+            outputs = self.model.session.run(list(shapes), {"sound": windows, **kept})
         except REFUSALS as error:
             raise CheckpointError(f"{self.model.path}: the network failed: {error}") from error
         n_answers = max([len(windows), *map(len, kept.values())])
-        shape = (n_answers, card.window_frames, len(card.labels))
-        if activity.shape != shape or direction.shape != (*shape, 3):
+        wanted = [(n_answers, *shape) for shape in shapes.values()]
+        given = [part.shape for part in outputs]
+        if given != wanted:
             raise CheckpointError(
-                f"{self.model.path}: the network must answer in {shape} and {(*shape, 3)}, "
-                f"but answered in {activity.shape} and {direction.shape}"
+                f"{self.model.path}: the network must answer in "
+                f"{' and '.join(map(str, wanted))}, "
+                f"but answered in {' and '.join(map(str, given))}"
             )
-        return np.concatenate([activity[..., None], direction], axis=-1)
+        return cells(self.card, outputs)
 
     def _heard(self, parts: list[Said], memory: Memory) -> Heard:
         """Tell activity from direction, and passes from their mean."""
         passes = () if self.monte_carlo is None else (self.monte_carlo.passes,)
-        empty = np.zeros((0, len(self.card.labels), 4, *passes), np.float32)
+        n_cells = len(self.card.labels) * self.card.tracks
+        empty = np.zeros((0, n_cells, n_fields(self.card), *passes), np.float32)
         said = np.concatenate([empty, *parts])
         samples = heard_cells(said) if self.monte_carlo else None
         both = said.mean(axis=-1) if self.monte_carlo else said
+        if not hears_once(self.card):
+            return self._surest(copies_in(self.card, both), directed=memory.directed)
         direction = both[..., 1:].copy() if memory.directed else None
         return Heard(both[..., 0].copy(), direction, self.card.grid, samples)
+
+    def _surest(self, copies: Copies, *, directed: bool | None) -> Heard:
+        """Tell of each label what is surest, beside all its copies."""
+        best = copies.activity.argmax(axis=-1)[..., None]
+        activity = np.take_along_axis(copies.activity, best, axis=-1)[..., 0]
+        towards = np.take_along_axis(copies.direction, best[..., None], axis=-2)[..., 0, :]
+        direction = towards if directed else None
+        return Heard(activity, direction, self.card.grid, copies=copies)
+
+
+def _copies(parts: list[Heard]) -> Copies | None:
+    """Join what was heard of labels that may sound several times at once."""
+    kept = [part.copies for part in parts if part.copies is not None]
+    if not kept:
+        return None
+    away = [part.distance_m for part in kept if part.distance_m is not None]
+    return Copies(
+        np.concatenate([part.activity for part in kept]),
+        np.concatenate([part.direction for part in kept]),
+        np.concatenate(away) if away else None,
+    )
 
 
 def _samples(parts: list[Heard]) -> Samples | None:

@@ -1,8 +1,9 @@
 """Model files: one ONNX graph from raw sound to activity and directions, and the card inside it.
 
-The graph has one input, "sound" (batch, 4 channels, window), and two outputs, "activity" (batch,
-frame, label) in 0..1 and "direction" (batch, frame, label, 3). The card is one JSON text in the
-graph's metadata under `CARD_KEY`. Nothing in a model file is ever executed but ONNX operators.
+The graph has one input, "sound" (batch, 4 channels, window), and outputs by the target that its
+card names (`inference.answers.output_shapes`): of a class-wise one "activity" (batch, frame, label)
+in 0..1 and "direction" (batch, frame, label, 3). The card is one JSON text in the graph's metadata
+under `CARD_KEY`. Nothing in a model file is ever executed but ONNX operators.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 import onnxruntime
 
 from sonoscope.core.errors import CheckpointError
+from sonoscope.inference.answers import output_shapes
 from sonoscope.targets.card import CARD_KEY, Card, read_card
 
 N_CHANNELS = 4
@@ -135,16 +137,12 @@ def _reason(error: Exception) -> str:
 
 
 def _check_shapes(path: Path, card: Card, session: onnxruntime.InferenceSession) -> None:
-    frames, labels = card.window_frames, len(card.labels)
-    wanted = {
-        "sound": (N_CHANNELS, card.window),
-        "activity": (frames, labels),
-        "direction": (frames, labels, 3),
-    }
+    outputs = output_shapes(card)
+    wanted: dict[str, tuple[int, ...]] = {"sound": (N_CHANNELS, card.window), **outputs}
     given = {node.name: node for node in [*session.get_inputs(), *session.get_outputs()]}
     if set(given) != set(wanted):
         raise CheckpointError(
-            f"{path}: a model must have input sound and outputs activity and direction, "
+            f"{path}: a model must have input sound and outputs {' and '.join(outputs)}, "
             f"but {', '.join(sorted(given))} was given"
         )
     for name, shape in wanted.items():

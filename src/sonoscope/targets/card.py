@@ -31,6 +31,9 @@ COPIES: dict[Target, int] = {
 }
 """How many sources of one label at a moment each is taught."""
 
+MAX_TRACKS = 5
+"""With more of them, trying each order of tracks takes too long."""
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Label = Annotated[str, Field(min_length=1)]
 
@@ -77,6 +80,8 @@ class Card:
         What may be left out at random while it listens; none: it always says the same.
     target
         How its outputs are to be read.
+    tracks
+        How many sources it tells apart at a moment: of one label by vectors, of all by tracks.
     recipe
         The text of the recipe it was trained by.
     seed
@@ -100,6 +105,7 @@ class Card:
     calibration: Calibration | None = None
     dropout: tuple[Dropout, ...] = ()
     target: Target = "classwise-xyz"
+    tracks: Annotated[int, Field(ge=1, le=MAX_TRACKS)] = 1
     recipe: str = ""
     seed: int | None = None
     trained_on: str = ""
@@ -111,6 +117,8 @@ class Card:
     def __post_init__(self) -> None:
         if self.window % self.hop:
             raise ValueError(f"window ({self.window}) must be a multiple of hop ({self.hop})")
+        if self.tracks > 1 and self.target in ("classwise-xyz", "accdoa"):
+            raise ValueError(f"tracks must be 1 for the target {self.target}, not {self.tracks}")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError("labels must differ from each other")
         if len(self.decoding.thresholds) != len(self.labels):

@@ -11,12 +11,11 @@ from sonoscope import __version__
 from sonoscope.core.durable import write_bytes
 from sonoscope.core.errors import SettingError
 from sonoscope.core.frames import FrameGrid, whole_samples
-from sonoscope.models.build import Network
+from sonoscope.models.build import Network, target_of
 from sonoscope.models.export import dropout_of, to_onnx
 from sonoscope.simulation.sources import attribution
-from sonoscope.simulation.stream import LABEL_STEP_S
 from sonoscope.targets.calibration import Calibration
-from sonoscope.targets.card import CARD_KEY, Card, card_text, read_card
+from sonoscope.targets.card import CARD_KEY, Card, Target, card_text, read_card
 from sonoscope.targets.classwise import Decoding
 from sonoscope.training.assembly import load, validation_of
 from sonoscope.training.batches import Stream
@@ -72,14 +71,14 @@ def export(
     heard_as = channel_format or recipe.network.formats[0]
     alone = network.heard_as(heard_as)
     rate_hz = recipe.rate_hz
-    grid = FrameGrid(rate_hz, whole_samples(LABEL_STEP_S, rate_hz))
+    grid = FrameGrid(rate_hz, whole_samples(recipe.label_step_s, rate_hz))
     decoding = Decoding((THRESHOLD,) * len(recipe.labels))
     worth: Calibration | None = None
     metrics: dict[str, dict[str, float]] = {}
     material = None if data is None else gather(recipe, data)
     if material is not None:
         stream = validation_of(recipe, material, (heard_as,))
-        heard = partial(_heard, alone, stream, len(recipe.labels))
+        heard = partial(_heard, alone, stream, recipe)
         if isinstance(stream, Sweeping):
             answers = judged = heard(range(stream.n_batches(_AT_ONCE, WINDOW_S)))
         else:
@@ -94,7 +93,7 @@ def export(
             "FR": round(scores.fr, 4),
         }
     window = whole_samples(WINDOW_S, rate_hz)
-    graph = to_onnx(alone, len(recipe.labels), window)
+    graph, target = to_onnx(alone, len(recipe.labels), window), target_of(recipe.network)
     card = Card(
         name=name or f"{recipe.name}-{heard_as}",
         version=__version__,
@@ -106,6 +105,8 @@ def export(
         decoding=decoding,
         calibration=worth,
         dropout=dropout_of(alone, window),
+        target=target,
+        tracks=_tracks(graph, target),
         recipe=to_json(recipe),
         seed=recipe.seed,
         trained_on=_learnt_from(recipe),
@@ -119,10 +120,18 @@ def export(
     return card
 
 
-def _heard(network: Network, stream: Stream, n_labels: int, steps: range) -> list[Answer]:
+def _heard(network: Network, stream: Stream, recipe: TrainRecipe, steps: range) -> list[Answer]:
     """Let a network answer some of a stream's batches."""
     batches = (stream.batch(step, _AT_ONCE, WINDOW_S) for step in steps)
-    return outputs(network, batches, n_labels=n_labels)
+    n_labels, step_s = len(recipe.labels), recipe.label_step_s
+    return outputs(network, batches, n_labels=n_labels, label_step_s=step_s)
+
+
+def _tracks(graph: onnx.ModelProto, target: Target) -> int:
+    """Tell how many tracks a graph answers on."""
+    if target == "classwise-xyz":
+        return 1
+    return int(graph.graph.output[0].type.tensor_type.shape.dim[2].dim_value)
 
 
 def note_metrics(path: Path, test_set: str, metrics: dict[str, float]) -> None:

@@ -68,11 +68,11 @@ def outputs(
             _numbers(batch.distance_m),
             strict=True,
         )
-        heard = copies_of(network(batch.sound.to(device)))
+        heard = copies_of(network(batch.sound.to(device)), n_labels)
         answers += [
             Answer(
                 Sources(*(part[:, :n_labels] for part in truth)),
-                _first(copies, n_labels, directed=directed),
+                copies if directed else copies._replace(direction=0 * copies.direction),
                 directed,
                 round(1 / label_step_s),
             )
@@ -82,50 +82,31 @@ def outputs(
     return answers
 
 
-def copies_of(answer: output.Answer) -> list[Copies]:
-    """Read a network's answer, scene by scene."""
+def copies_of(answer: output.Answer, n_labels: int | None = None) -> list[Copies]:
+    """Read a network's answer, scene by scene; the first `n_labels` are kept."""
     match answer:
         case output.Output():
-            activity, direction = (
-                _numbers(torch.sigmoid(answer.activity)),
-                _numbers(answer.direction),
-            )
+            activity = _numbers(torch.sigmoid(answer.activity[..., :n_labels]))
+            direction = _numbers(answer.direction[..., :n_labels, :])
             return [
                 Copies(sure[..., None], towards[..., None, :])
                 for sure, towards in zip(activity, direction, strict=True)
             ]
         case output.VectorOutput():
-            away = [None] * len(answer.vector)
-            distance = away if answer.distance_m is None else _numbers(answer.distance_m)
-            return [
-                multi_accdoa.copies(vector, distance_m)
-                for vector, distance_m in zip(_numbers(answer.vector), distance, strict=True)
-            ]
+            vector = _numbers(answer.vector[..., :n_labels, :])
+            if answer.distance_m is None:
+                return [multi_accdoa.copies(each) for each in vector]
+            away = _numbers(answer.distance_m[..., :n_labels])
+            return list(map(multi_accdoa.copies, vector, away))
         case output.TrackOutput():
-            activity, direction = (
-                _numbers(torch.sigmoid(answer.activity)),
-                _numbers(answer.direction),
-            )
-            return [
-                trackwise.copies(sure, towards)
-                for sure, towards in zip(activity, direction, strict=True)
-            ]
+            activity = _numbers(torch.sigmoid(answer.activity[..., :n_labels]))
+            return list(map(trackwise.copies, activity, _numbers(answer.direction)))
         case _:
             assert_never(answer)
 
 
 def _numbers(values: Tensor) -> Float[ndarray, "*any"]:
     return np.asarray(values.float().cpu().numpy())
-
-
-def _first(copies: Copies, n_labels: int | None, *, directed: bool) -> Copies:
-    """Keep the first labels, and directions where there are any."""
-    activity, direction, distance_m = copies
-    return Copies(
-        activity[:, :n_labels],
-        direction[:, :n_labels] * directed,
-        None if distance_m is None else distance_m[:, :n_labels],
-    )
 
 
 def score(answers: Sequence[Answer], threshold: float = 0.5) -> Scores:
