@@ -250,14 +250,16 @@ def _judge(
     sounds = truth.active[frames.start : frames.stop, label]
     if not len(sounds) or sounds.any(axis=1).mean() < RIGHT_SHARE:
         return False, np.nan
-    towards = truth.direction[frames.start : frames.stop, label]
+    towards = truth.direction[frames.start : frames.stop, label].astype(np.float64)
     told = sounds & (np.linalg.norm(towards, axis=-1) > _SOME_DIRECTION)
     both = told.any(axis=1)
     if not event.path or not both.any():
         return True, np.nan
-    heard = event.direction_at((np.arange(frames.start, frames.stop)[both] + 0.5) * grid.step_s)
-    apart = angle_between(heard[:, None], towards[both].astype(np.float64))
-    return True, float(np.where(told[both], apart, np.inf).min(axis=1).mean())
+    middles = (np.arange(frames.start, frames.stop) + 0.5) * grid.step_s
+    frame, copy = np.nonzero(told)
+    apart = np.full(told.shape, np.inf)
+    apart[frame, copy] = angle_between(event.direction_at(middles[frame]), towards[frame, copy])
+    return True, float(apart[both].min(axis=1).mean())
 
 
 def quantile_of_region(angle: Float[ndarray, " event"], level: float = LEVEL) -> float:

@@ -21,8 +21,7 @@ from pydantic.dataclasses import dataclass
 from sonoscope.core.event import Event
 from sonoscope.core.recipe import STRICT
 
-_STEADIEST = 1e-3
-"""No dispersion counts as less (radians): one frame alone shows none."""
+_NO_AGREEMENT = 1e-12  # opposite directions: the logarithm needs more than 0
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Knots = Annotated[tuple[Finite, ...], Field(min_length=1)]
@@ -103,20 +102,13 @@ def calibrated(events: Iterable[Event], calibration: Calibration | None) -> list
     ]
 
 
-def raw_spread(
-    toward: Float[ndarray, "frame 3"], sure: Float[ndarray, " frame"], duration_s: float
-) -> float:
-    """Measure how little an event's directions tell: a decoder's spread before it is calibrated.
+def raw_spread(toward: Float[ndarray, "frame 3"], sure: Float[ndarray, " frame"]) -> float:
+    """Measure by how much an event's directions disagree: a decoder's spread, not yet calibrated.
 
-    Directions that disagree, vectors that are short for their activity and events that are over
-    soon are what large errors come with. As a network smooths its directions over time, what they
-    wander by is to be seen beside the time they had for it::
-
-        dispersion / (duration length),   dispersion = sqrt(-2 ln R)
-
-    where R is the length of the sum of the vectors over the sum of their lengths, each vector times
-    its activity, and length their mean. Only the order of these numbers matters: a curve makes
-    angles of them.
+    It is their circular standard deviation, sqrt(-2 ln R), where R is the length of the sum of the
+    vectors over the sum of their lengths, each vector times its activity. A network smooths its
+    directions over time, so that it is far smaller than its errors; only its order matters, as a
+    curve makes angles of it.
 
     Parameters
     ----------
@@ -127,13 +119,9 @@ def raw_spread(
 
     References
     ----------
-    K. Mardia and P. Jupp, "Directional Statistics", 2000, section 2.3 (dispersion).
+    K. Mardia and P. Jupp, "Directional Statistics", 2000, section 2.3.
     """
     pull = sure[:, None] * toward
-    lengths = np.linalg.norm(pull, axis=1)
-    total, weight = float(lengths.sum()), float(sure.sum())
-    if total <= 0 or weight <= 0:
-        return np.inf
-    together = min(1.0, float(np.linalg.norm(pull.sum(axis=0))) / total)
-    dispersion = np.sqrt(-2 * np.log(max(together, 1e-12)))
-    return float(max(dispersion, _STEADIEST) / (duration_s * total / weight))
+    total = float(np.linalg.norm(pull, axis=1).sum())
+    together = float(np.linalg.norm(pull.sum(axis=0))) / total if total > 0 else 0.0
+    return float(np.sqrt(-2 * np.log(np.clip(together, _NO_AGREEMENT, 1.0))))

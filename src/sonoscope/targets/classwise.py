@@ -126,7 +126,7 @@ def decode(
                 )
                 path = _path(toward, sure[start:stop], start, grid, decoding)
                 if path:
-                    spread = raw_spread(toward, sure[start:stop], (stop - start) * grid.step_s)
+                    spread = raw_spread(toward, sure[start:stop])
             score = float(sure[start:stop].mean())
             onset_s, offset_s = grid.start_s(start), grid.start_s(stop)
             events.append(Event(label, onset_s, offset_s, path, score, spread))
