@@ -98,3 +98,7 @@ def table(
 
 def _times(spent: tuple[float, float]) -> tuple[str, str]:
     return f"{1e3 * spent[0]:.0f} ms", f"{1e3 * spent[1]:.0f} ms"
+
+
+if __name__ == "__main__":
+    print(table(Path("runs/bench"), Path("data")))

@@ -37,7 +37,10 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the run: checkpoints, log.csv, curve.svg.")],
     data: Annotated[
         Path | None,
-        typer.Option(envvar="SONOSCOPE_DATA", help="Folder in which esc50/, digits/ and own/ lie."),
+        typer.Option(
+            envvar="SONOSCOPE_DATA",
+            help="Folder in which esc50/, digits/ and own/ lie, or tau2019/ and other sets.",
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the run in --out stands.")
