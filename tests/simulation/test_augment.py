@@ -15,6 +15,7 @@ from sonoscope.core.array import EM32, TETRAHEDRON, MicArray
 from sonoscope.core.audio import ChannelFormat
 from sonoscope.core.direction import sphere_grid
 from sonoscope.core.errors import SettingError
+from sonoscope.models.paper_features import PAIRS, PaperFeatures, PaperFeatureSettings
 from sonoscope.signal.receiver import (
     Capsules,
     EncodedFoa,
@@ -24,22 +25,28 @@ from sonoscope.signal.receiver import (
 )
 from sonoscope.signal.symmetry import (
     array_symmetries,
+    elevation_keeping,
     foa_matrix,
     keeps_elevation,
     signed_permutations,
     swap_name,
 )
+from sonoscope.simulation.ambience import DiffuseNoise
 from sonoscope.simulation.augment import (
     AugmentationSettings,
     Rotate,
     Swap,
     augmented,
     drawn_transform,
+    filtered,
     transformed,
 )
 from sonoscope.simulation.impulses import Waves, impulse_table, response_of_waves
 from sonoscope.simulation.paths import Geometry
+from sonoscope.simulation.render import Listener, rendered
 from sonoscope.simulation.room import Room, image_sources
+from sonoscope.simulation.script import Emission, Levels, Place, Script
+from sonoscope.simulation.track import Track
 
 RATE = 24_000
 SIZE_M, SOURCE_M, ARRAY_M = (6.0, 5.0, 3.0), (1.4, 3.6, 1.8), (3.1, 2.4, 1.5)
@@ -256,3 +263,130 @@ def test_what_a_format_cannot_follow_is_refused() -> None:
         transformed(sound, towards, "tetra", TURNS[0])
     with pytest.raises(SettingError, match='must be "foa" or "tetra", but stereo was given'):
         transformed(sound[:2], towards, "stereo", np.eye(3))
+
+
+def test_a_gain_is_one_for_the_whole_scene_within_its_range() -> None:
+    sound, towards = torch.randn(4, 300), torch.randn(3, 2, 3)
+    asked, found = AugmentationSettings(gain_db=6.0), []
+    for number in range(60):
+        out, same = augmented(sound, towards, "foa", augmentation_generator(6, number), asked)
+        gain = out / sound
+        assert torch.allclose(gain, gain[0, 0].expand_as(gain), rtol=1e-5)
+        assert same is towards
+        found.append(20 * np.log10(float(gain[0, 0])))
+    assert -6 <= min(found) < -4
+    assert 4 < max(found) <= 6
+
+
+def test_a_random_filter_has_the_gains_that_were_drawn_and_no_delay() -> None:
+    gains_db = np.array([3.0, -5.0, 4.0, 0.0, -2.0, 6.0, 1.0])
+    click = torch.zeros(4, 4_096)
+    click[:, 2_000] = 1.0
+    response = filtered(click, gains_db)
+    around = response[0, 2_000 - 127 : 2_000 + 128]
+    assert torch.allclose(around, around.flip(0), atol=1e-6)  # symmetric: no delay at all
+    assert torch.equal(response, response[:1].expand_as(response))  # one filter for all
+    level_db = 20 * torch.fft.rfft(response[0]).abs().log10()
+    octaves_hz = [2_048 / 2**k for k in range(1, 5)]  # as bins of 4 096 points
+    assert [float(level_db[round(k)]) for k in octaves_hz] == pytest.approx(gains_db[1:5], abs=0.7)
+
+
+def test_a_filter_commutes_with_a_swap_and_leaves_directions_alone() -> None:
+    gains_db = np.linspace(-6, 6, 7)
+    before = heard("tetra", *anechoic())
+    none, mirror = torch.zeros(1, 1, 3), TETRA_EXACT[3]
+    one = filtered(transformed(before, none, "tetra", mirror)[0], gains_db)
+    other = transformed(filtered(before, gains_db), none, "tetra", mirror)[0]
+    assert torch.allclose(one, other, atol=1e-7)
+    asked = AugmentationSettings(eq_db=6.0)
+    towards = torch.randn(3, 2, 3)
+    sound, same = augmented(before, towards, "tetra", augmentation_generator(8, 1), asked)
+    assert same is towards
+    assert 0.05 < float((sound - before).norm() / before.norm()) < 1.5
+    assert sound.shape == before.shape
+
+
+def test_gain_and_filter_do_not_turn_a_scene() -> None:
+    """An array's symmetries come with swaps and rotations alone."""
+    sound, towards = torch.randn(4, 600), torch.randn(3, 2, 3)
+    asked = AugmentationSettings(gain_db=3.0, eq_db=3.0)
+    for number in range(10):
+        _, same = augmented(sound, towards, "tetra", augmentation_generator(9, number), asked)
+        assert same is towards
+
+
+def test_gcc_maps_permuted_after_the_fact_need_their_lags_turned_round() -> None:
+    """Channels alone give another scene; of a swapped pair the lag b becomes -b."""
+    front = PaperFeatures(PaperFeatureSettings(channel_format="tetra"))
+    place, gain = anechoic()
+    before = heard("tetra", place[1:2], gain[1:2])
+    noise = torch.randn(RATE, generator=torch.Generator().manual_seed(0))
+    spectrum = torch.fft.rfft(before, n=2 * RATE) * torch.fft.rfft(noise, n=2 * RATE)
+    sound = torch.fft.irfft(spectrum)[:, :RATE]
+    for transform in TETRA_EXACT[1:]:
+        swapped, _ = transformed(sound, torch.zeros(1, 1, 3), "tetra", transform)
+        wanted = front.maps(swapped[None])[0, 4:, :, 1:]  # lag -32 has no counterpart
+        maps = front.maps(sound[None])[0, 4:, :, 1:]
+        order = next(
+            list(each.order)
+            for each in array_symmetries(TETRAHEDRON)
+            if np.allclose(each.transform, transform)
+        )
+        pairs = [(order[m], order[n]) for m, n in PAIRS]
+        naive = torch.stack([maps[PAIRS.index((min(p), max(p)))] for p in pairs])
+        turned = torch.stack(
+            [maps[PAIRS.index((min(p), max(p)))].flip(-1 if p[0] > p[1] else ()) for p in pairs]
+        )
+        assert torch.allclose(turned, wanted, atol=2e-4)
+        assert any(p[0] > p[1] for p in pairs)  # every swap but none turns some pair
+        assert float((naive - wanted).norm() / wanted.norm()) > 0.3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("channel_format", ["foa", "tetra"])
+def test_a_rendered_scene_swapped_is_the_scene_rendered_at_the_swapped_directions(
+    channel_format: ChannelFormat,
+) -> None:
+    """The renderer itself, from a script: two sources at once, and their truth."""
+    listener = Listener(channel_format, RECEIVERS[channel_format], RATE)
+    rows = torch.from_numpy(np.array([[2.0, 1.0, 0.5], [-1.0, 1.5, -0.6]]))
+    transforms = list(elevation_keeping()) if channel_format == "foa" else TETRA_EXACT
+    assert len(transforms) == (16 if channel_format == "foa" else 8)
+    (before,), events = rendered(script(rows.numpy()), [listener])
+    towards = torch.tensor(np.stack([event.direction_at(np.full(1, 0.2))[0] for event in events]))
+    for transform in transforms:
+        after, turned = transformed(before, towards.float(), channel_format, transform)
+        (simulated,), moved_events = rendered(script(moved(rows, transform).numpy()), [listener])
+        assert error_db(after, simulated) < -95  # the ambience lies there
+        told = np.stack([event.direction_at(np.full(1, 0.2))[0] for event in moved_events])
+        assert np.allclose(turned.numpy(), told, atol=1e-5)
+
+
+def script(places_m: Float[ndarray, "source 3"]) -> Script:
+    """Two noises at once in the open, over silence."""
+    emissions = tuple(
+        Emission(
+            label=f"label {i}",
+            sound=np.random.default_rng(i).standard_normal(RATE // 4).astype(np.float32),
+            onset_s=0.05 + 0.02 * i,
+            track=Track.still(place),
+            level_db=0.0,
+            is_extra=False,
+            attribution="",
+        )
+        for i, place in enumerate(places_m)
+    )
+    return Script(
+        place=Place(None, Track.still(np.zeros(3))),
+        emissions=emissions,
+        duration_s=0.4,
+        levels=Levels("active", 45.0),
+        ambience=DiffuseNoise(),
+        foa_encoder="ideal",
+        is_mono=False,
+        is_clean=True,
+        gain_db=0.0,
+        seed=(1, 2),
+        overlap=2,
+        room=0,
+    )
