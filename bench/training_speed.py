@@ -5,16 +5,16 @@ thread, in turns; the best of several steps counts. Ours is the training loop as
 runs it, on raw sound, with the front end inside. The other is a plain PyTorch loop: librosa's STFT
 and mel spectrogram and the intensities in numpy for every crop, then the same network with
 `torch.nn.GRU`, Adam and the same loss. Making scenes is left out on both sides. The second table
-says what a step of ours is made of.
+says what a step of ours is made of, the third how fast the paper's other networks learn.
 """
 
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 from unittest.mock import patch
 
 import librosa
@@ -25,8 +25,14 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from sonoscope.models import crnn
-from sonoscope.models.build import CrnnNetwork, Network, build
-from sonoscope.models.crnn import Crnn
+from sonoscope.models.build import (
+    CrnnNetwork,
+    MCrnnNetwork,
+    Network,
+    ResScseCrnnNetwork,
+    build,
+)
+from sonoscope.models.crnn import Crnn, CrnnSettings
 from sonoscope.models.output import Output
 from sonoscope.models.paper_features import PaperFeatureSettings, mel_bands
 from sonoscope.simulation.stream import Batch
@@ -40,6 +46,7 @@ WINDOW_S = 5.12
 N_LABELS = 11
 FEATURES = PaperFeatureSettings(edges="zeros")  # librosa's own edges
 LOSS = LossSettings(direction="mse")
+CRNN = CrnnNetwork(features=FEATURES)
 
 
 def noise(size: int) -> Batch:
@@ -97,6 +104,8 @@ def table(work: Path, data: Path, sizes: tuple[int, ...] = (4, 8, 16, 32), steps
             + "\n".join(rows)
             + "\n\nMilliseconds of a step of 8 crops (41 s of sound):\n\n"
             + parts_table(8, steps)
+            + "\n\nThe paper's networks, batches of 8, seconds of sound a second:\n\n"
+            + networks_table(8, steps)
         )
 
 
@@ -110,13 +119,39 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _ours(batch: Batch, precision: Precision, steps: int) -> float:
+def networks_table(size: int, steps: int) -> str:
+    """Say how fast each network of the paper learns, in FOA and as a tetrahedron."""
+    batch = noise(size)
+    tetra = replace(FEATURES, channel_format="tetra")
+    rows = ["| network | float32 | bfloat16 |", "|---|--:|--:|"]
+    for name, network in (
+        ("CNN, FOA", CrnnNetwork(features=FEATURES, body=CrnnSettings(recurrent_layers=0))),
+        ("CRNN, FOA", CrnnNetwork(features=FEATURES)),
+        ("CRNN, MIC", CrnnNetwork(features=tetra)),
+        ("M-CRNN, FOA", MCrnnNetwork(features=FEATURES)),
+        ("Res-scSE-CRNN, FOA", ResScseCrnnNetwork(features=FEATURES)),
+        ("Res-scSE-CRNN, MIC", ResScseCrnnNetwork(features=tetra)),
+    ):
+        each, half = (
+            size * WINDOW_S / _ours(batch, precision, steps, network)
+            for precision in get_args(Precision)
+        )
+        rows.append(f"| {name} | {each:.0f} | {half:.0f} |")
+    return "\n".join(rows)
+
+
+def _ours(
+    batch: Batch,
+    precision: Precision,
+    steps: int,
+    network: CrnnNetwork | MCrnnNetwork | ResScseCrnnNetwork = CRNN,
+) -> float:
     """Train for some steps; the seconds of one, without start, validation and checkpoint."""
     size = len(batch.sound)
     recipe = TrainRecipe(
         name="speed",
         labels=tuple(f"label {i}" for i in range(N_LABELS)),
-        network=CrnnNetwork(features=FEATURES),
+        network=network,
         loss=LOSS,
         batch_size=size,
         window_s=WINDOW_S,
@@ -125,7 +160,7 @@ def _ours(batch: Batch, precision: Precision, steps: int) -> float:
         validation=ValidationSettings(every=1_000_000, scenes=1),
     )
     stream = _Clocked(Held(batch))
-    parts = Parts(_Network(), stream, Held(batch), "speed")
+    parts = Parts(_Network(network), stream, Held(batch), "speed", network.formats)
     with tempfile.TemporaryDirectory() as folder:
         fit(recipe, Path(folder), parts, machine=Machine("cpu", workers=0, threads=1))
     return min(stream.between())
@@ -149,13 +184,15 @@ class _Clocked:
 
 @dataclass(frozen=True, slots=True)
 class _Network:
+    settings: CrnnNetwork | MCrnnNetwork | ResScseCrnnNetwork
+
     def __call__(self) -> Network:
-        return build(CrnnNetwork(features=FEATURES), N_LABELS)
+        return build(self.settings, N_LABELS)
 
 
 def _theirs(batch: Batch, steps: int) -> tuple[float, float]:
     """Give the seconds of a step of the plain loop, and those of them in librosa."""
-    body = build(CrnnNetwork(features=FEATURES), N_LABELS).body
+    body = build(CRNN, N_LABELS).body
     optimizer = torch.optim.Adam(body.parameters(), lr=1e-3)
     truth, mel = Truth.of(batch), mel_bands(FEATURES).astype(np.float32)
     best, of_features = np.inf, np.inf
@@ -212,7 +249,7 @@ def parts_table(size: int, rounds: int) -> str:
 
 
 def _parts(batch: Batch, precision: str, rounds: int) -> dict[str, float]:
-    network = build(CrnnNetwork(features=FEATURES), N_LABELS)
+    network = build(CRNN, N_LABELS)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     front, body = network.front_ends[0], cast(Crnn, network.body)
     average, truth = ema.averaged_copy(network), Truth.of(batch)
