@@ -1,6 +1,6 @@
 """A set in the layout of TAU 2019 small enough to be trained on in a test, and a table of it.
 
-As a script: `python tiny_set.py DATA OUT JOBS` carries the table out.
+As a script: `python -m tests.training.tiny_set DATA OUT JOBS` carries the table out.
 """
 
 import csv
@@ -21,6 +21,7 @@ from sonoscope.training.tables import Picture, Published, Row, Scale, Table
 
 RATE_HZ, DURATION_S = 24_000, 2.0
 EVENTS = (("knock", 0.2, 0.8, 0, 30), ("speech", 0.5, 1.5, 20, -60), ("cough", 1.1, 1.9, -30, 170))
+COLUMNS = ("sound_event_recording", "start_time", "end_time", "ele", "azi", "dist")
 BODY = {"filters": 2, "recurrent_units": 2, "head_units": 4}
 
 CRNN = Row(
@@ -46,6 +47,7 @@ SCALE = Scale(
     },
     says="Scale tiny.",
 )
+QUICK = Asked(("foa",), seeds=1)
 ONE = Machine("cpu", workers=0, threads=1, checkpoint_every=1)
 
 
@@ -62,7 +64,7 @@ def write_set(data: Path) -> None:
                 audio.write(path, Recording(sound, RATE_HZ), "pcm16")
             with (data / "tau2019" / "metadata_dev" / f"{name}.csv").open("w") as file:
                 rows = csv.writer(file)
-                rows.writerow("sound_event_recording start_time end_time ele azi dist".split())
+                rows.writerow(COLUMNS)
                 rows.writerows((*event, 1) for event in EVENTS)
 
 
@@ -90,7 +92,7 @@ def main() -> None:
         sys.stdout.write("ended\n")
         sys.stdout.flush()
 
-    reproduce(plan(Path(out)), Workplace(Path(data), ONE), jobs=int(jobs), on_end=tell)
+    reproduce(plan(Path(out), QUICK), Workplace(Path(data), ONE), jobs=int(jobs), on_end=tell)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from sonoscope.report.clock import tick_step_s
 from sonoscope.report.markup import element, minus, number, text
 from sonoscope.report.palette import LIGHT, LIGHT_PAPER
 
-WIDTH, _PLOT_WIDTH, _PLOT_HEIGHT = 1180, 500, 190
-_LEFT, _TOP, _BETWEEN, _BELOW = 92, 64, 46, 30
+WIDTH, _PLOT_WIDTH, _PLOT_HEIGHT = 1180.0, 500.0, 190.0
+_LEFT, _TOP, _BETWEEN, _BELOW = 92.0, 64.0, 46.0, 30.0
 _INK, _FAINT = "#2b2f36", "#dde1e6"
 _NEAR_PX = 0.6  # a line keeps a point only if it leaves the straight by more
 _JUMP_DEG = 30.0
@@ -54,8 +54,8 @@ def detection_figure(
     """
     sides = (("reference", reference), ("predicted", heard))
     height = _TOP + 3 * (_PLOT_HEIGHT + _BETWEEN) + _BELOW
-    drawn = element("rect", width=WIDTH, height=height, fill=LIGHT_PAPER)
-    drawn += _words(title, WIDTH / 2, 24, "middle", size=16)
+    drawn = element("rect", width=number(WIDTH), height=number(height), fill=LIGHT_PAPER)
+    drawn += _words(title, WIDTH / 2, 24.0, "middle", size=16)
     used = sorted({int(label) for _, side in sides for label in np.unique(side.label)})
     for column, (kind, side) in enumerate(sides):
         x = _LEFT + column * (_PLOT_WIDTH + _LEFT - 20)
@@ -70,9 +70,9 @@ def detection_figure(
         "svg",
         element("title", text(title)) + drawn,
         xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {WIDTH} {height}",
-        width=WIDTH,
-        height=height,
+        viewBox=f"0 0 {number(WIDTH)} {number(height)}",
+        width=number(WIDTH),
+        height=number(height),
         font_family="system-ui, sans-serif",
         font_size=12,
         fill=_INK,
@@ -114,11 +114,11 @@ def _labels_panel(
     drawn = _frame(f"Labels, {kind}", panel, duration_s, ticks)
     thick = min(10.0, 0.7 * _PLOT_HEIGHT / max(len(used), 1))
     for lane, label in enumerate(used):
-        y = panel.up(lane)
+        y = panel.up(float(lane))
         frames = np.unique(side.frame[side.label == label])
         bars = "".join(
-            f"M{number(_x(run[0], side, duration_s, panel), 1)} {number(y, 1)}"
-            f"H{number(_x(run[-1] + 1, side, duration_s, panel), 1)}"
+            f"M{number(_x(int(run[0]), side, duration_s, panel), 1)} {number(y, 1)}"
+            f"H{number(_x(int(run[-1]) + 1, side, duration_s, panel), 1)}"
             for run in _runs(frames)
         )
         if bars:
@@ -175,12 +175,12 @@ def _line(
     panel: _Panel,
 ) -> str:
     """Draw one way, with no more points than can be seen."""
-    points = [(_x(frames[0], side, duration_s, panel), panel.up(float(values[0])))]
+    points = [(_x(int(frames[0]), side, duration_s, panel), panel.up(float(values[0])))]
     for frame, value in zip(frames[1:].tolist(), values[1:].tolist(), strict=True):
         y = panel.up(value)
         if abs(y - points[-1][1]) > _NEAR_PX:
             points.append((_x(frame, side, duration_s, panel), y))
-    points.append((_x(frames[-1] + 1, side, duration_s, panel), panel.up(float(values[-1]))))
+    points.append((_x(int(frames[-1]) + 1, side, duration_s, panel), panel.up(float(values[-1]))))
     return "M" + "L".join(f"{number(x, 1)} {number(y, 1)}" for x, y in points)
 
 
@@ -190,8 +190,8 @@ def _runs(frames: Int[ndarray, " frame"]) -> Iterator[Int[ndarray, " run"]]:
     yield from (run for run in np.split(frames, breaks) if len(run))
 
 
-def _x(frame: float, side: FrameTable, duration_s: float, panel: _Panel) -> float:
-    return panel.across(min(1.0, float(frame) / side.frames_per_s / duration_s))
+def _x(frame: int, side: FrameTable, duration_s: float, panel: _Panel) -> float:
+    return panel.across(min(1.0, frame / side.frames_per_s / duration_s))
 
 
 def _colour(label: int) -> str:

@@ -16,11 +16,12 @@ from numpy import ndarray
 from torch import nn
 
 from sonoscope.core.direction import angles
+from sonoscope.core.errors import SettingError
 from sonoscope.core.event import Event
 from sonoscope.core.frame_table import FrameTable
 from sonoscope.metrics.dcase2019 import Counts, count
 from sonoscope.metrics.scored_run import Reading
-from sonoscope.models.output import Output
+from sonoscope.models.output import Answer, Output
 
 FRAMES_PER_S = 50
 _GRID_DEG = 10
@@ -56,6 +57,11 @@ def hear(
         The probability above which a label sounds.
     at_once
         Windows in a batch.
+
+    Raises
+    ------
+    SettingError
+        If the network does not answer class-wise.
     """
     n_samples = sound.shape[1]
     n_windows = max(1, -(-n_samples // window))
@@ -64,7 +70,7 @@ def hear(
     device = next(network.parameters()).device
     windows = torch.from_numpy(filled).reshape(4, n_windows, window).transpose(0, 1)
     parts = (windows[i : i + at_once] for i in range(0, n_windows, at_once))
-    outputs: list[Output] = [network(part.to(device)) for part in parts]
+    outputs = [_classwise(network(part.to(device))) for part in parts]
     n_frames = -(-n_samples // hop)
     likely = torch.cat([torch.sigmoid(output.activity.float()) for output in outputs])
     towards = torch.cat([output.direction.float() for output in outputs])
@@ -72,6 +78,12 @@ def hear(
         (likely.flatten(0, 1)[:n_frames] > threshold).cpu().numpy(),
         towards.flatten(0, 1)[:n_frames].cpu().numpy(),
     )
+
+
+def _classwise(answer: Answer) -> Output:
+    if not isinstance(answer, Output):
+        raise SettingError(f"the network must answer class-wise, but gave {type(answer).__name__}")
+    return answer
 
 
 def table(heard: HeardFrames, labels: Sequence[str]) -> FrameTable:

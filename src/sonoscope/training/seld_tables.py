@@ -209,7 +209,7 @@ def table(name: str) -> Table:
 
 
 _PLAIN: Settings = {
-    "window_s": 2.56,
+    "window_s": 2.5,
     "optimizer": "adam",
     "ema_decay": 0.0,
     "loss": {"direction": "mse", "direction_weight": 10.0},
@@ -220,13 +220,13 @@ SMALL = Scale(
     seeds=2,
     settings={
         **_PLAIN,
-        "steps": 1800,
+        "steps": 2000,
         "batch_size": 8,
         "learning_rate": 2e-3,
         "precision": "bfloat16",
-        "validation": {"every": 1800, "scenes": 8},
+        "validation": {"every": 2000, "scenes": 8},
     },
-    says="Scale small: windows of 2.56 s, 8 in a step, 1800 steps, Adam, one cycle of the learning"
+    says="Scale small: windows of 2.5 s, 8 in a step, 2000 steps, Adam, one cycle of the learning"
     " rate up to 2e-3 and down to nothing, bfloat16; the last weights are tested.",
 )
 PAPER_SCALE = Scale(
@@ -235,13 +235,13 @@ PAPER_SCALE = Scale(
     seeds=2,
     settings={
         **_PLAIN,
-        "steps": 7324,
+        "steps": 7500,
         "batch_size": 32,
         "learning_rate": 1e-3,
         "schedule": {"kind": "constant"},
-        "validation": {"every": 146, "scenes": 100, "keep_best": True},
+        "validation": {"every": 150, "scenes": 100, "keep_best": True},
     },
-    says="Scale paper: windows of 2.56 s, 32 in a step, 7324 steps (50 epochs of 200 recordings),"
+    says="Scale paper: windows of 2.5 s, 32 in a step, 7500 steps (50 epochs of 200 recordings),"
     " Adam at 1e-3; the weights of the best validation are tested.",
 )
 SCALES = {each.name: each for each in (SMALL, PAPER_SCALE)}
