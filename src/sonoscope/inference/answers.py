@@ -83,7 +83,8 @@ def in_order(
     Which track holds which source is free, and may differ from window to window.
     """
     n = min(len(old), len(new))
-    before, after = (part[:n].reshape(n, -1, tracks, part.shape[-1]) for part in (old, new))
+    shape = n, new.shape[1] // tracks, tracks, new.shape[2]
+    before, after = old[:n].reshape(shape), new[:n].reshape(shape)
     ways = np.array(list(itertools.permutations(range(tracks))), np.intp)
     pull = [each[..., :1] * each[..., 1:4] for each in (before, after)]
     apart = np.square(pull[0][:, :, :, None] - pull[1][:, :, None]).sum(axis=-1)
