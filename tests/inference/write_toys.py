@@ -3,7 +3,8 @@
 `foa` hears three pure tones and points exactly at them by their intensity, smoothed over seven
 frames; `foa_long` is the same with a window four times as long, `tetra` the same on a tetrahedron
 much smaller than the wavelength. `whole` answers from everything in its window and from the place
-of the frame in it, so its answers tell which windows were heard. The rest are refused.
+of the frame in it, so its answers tell which windows were heard; `kept` does the same and can be
+told what to keep of it. The rest are refused.
 """
 
 import json
@@ -131,6 +132,27 @@ def whole_graph(frames: int, short: int = 0) -> onnx.GraphProto:
     return graph(nodes, constants, frames, told="frame" if short else 0)
 
 
+def kept_graph(frames: int) -> onnx.GraphProto:
+    """Multiply the whole's answers by an input that is one unless it is given."""
+    made = whole_graph(frames)
+    for node in made.node:
+        for i, name in enumerate(node.output):
+            if name in ("activity", "direction"):
+                node.output[i] = f"all_{name}"
+    made.node.extend(
+        [
+            helper.make_node("Mul", ["all_activity", "kept_0"], ["activity"]),
+            helper.make_node("Unsqueeze", ["kept_0", "more"], ["kept_3"]),
+            helper.make_node("Mul", ["all_direction", "kept_3"], ["direction"]),
+        ]
+    )
+    made.input.append(
+        helper.make_tensor_value_info("kept_0", TensorProto.FLOAT, ["pass", "step", "unit"])
+    )
+    made.initializer.append(constant("kept_0", np.ones((1, 1, 1))))
+    return made
+
+
 def graph(
     nodes: list[onnx.NodeProto], constants: list[onnx.TensorProto], frames: int, told: int | str = 0
 ) -> onnx.GraphProto:
@@ -174,6 +196,8 @@ def main() -> None:
     tetra = tone_graph(WINDOW_FRAMES, small_tetrahedron())
     save("tetra", tetra, json.dumps(card("tetra", channel_format="tetra")))
     save("whole", whole_graph(WINDOW_FRAMES), json.dumps(card("whole")))
+    dropout = [{"name": "kept_0", "rate": 0.25, "shape": [WINDOW_FRAMES, len(LABELS)]}]
+    save("kept", kept_graph(WINDOW_FRAMES), json.dumps(card("kept", dropout=dropout)))
     save("liar", whole_graph(WINDOW_FRAMES, short=1), json.dumps(card("liar")))
     save("no_card", tones, None)
     save("torn_card", tones, '{"name": "foa", ')
