@@ -17,8 +17,10 @@ import warnings
 from typing import assert_never
 
 import onnx
+import onnx_ir
 import torch
 from jaxtyping import Float
+from onnxscript import optimizer
 from torch import Tensor, nn
 
 from sonoscope.core.errors import CheckpointError
@@ -51,13 +53,9 @@ def _outputs(answer: Answer, n_labels: int) -> dict[str, Tensor]:
                 "activity": torch.sigmoid(answer.activity[..., :n_labels]),
                 "direction": answer.direction[..., :n_labels, :],
             }
-        case VectorOutput(vector=vector, distance_m=None):
-            return {"vector": vector[..., :n_labels, :]}
         case VectorOutput(vector=vector, distance_m=distance_m):
-            return {
-                "vector": vector[..., :n_labels, :],
-                "distance_m": distance_m[..., :n_labels],
-            }
+            said = {"vector": vector[..., :n_labels, :]}
+            return said if distance_m is None else said | {"distance_m": distance_m[..., :n_labels]}
         case TrackOutput():
             return {
                 "activity": torch.sigmoid(answer.activity[..., :n_labels]),
@@ -109,14 +107,27 @@ def to_onnx(network: Network, n_labels: int, window: int) -> onnx.ModelProto:
                     "kept": [None for _ in dropout],
                 },
                 dynamo=True,
+                optimize=False,
                 verbose=False,
             )
     finally:
         quiet.setLevel(level)
     assert program is not None
+    _tidy(program.model)
     graph = program.model_proto
     with_defaults(graph, dropout)
     return graph
+
+
+def _tidy(model: onnx_ir.Model) -> None:
+    """Work out what is constant, and leave out what nothing uses.
+
+    The exporter's own optimiser would do that too, but it also takes numbers up to 1e-8 for zero:
+    a floor that is added to a divisor would be gone, and silence become 0 / 0.
+    """
+    optimizer.inline(model)
+    optimizer.fold_constants(model)
+    optimizer.remove_unused_nodes(model)
 
 
 def dropout_of(network: Network, window: int) -> tuple[Dropout, ...]:
