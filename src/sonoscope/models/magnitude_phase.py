@@ -18,6 +18,9 @@ from sonoscope.models.normalised import NormalisedMaps
 from sonoscope.models.paper_features import Count, FourChannels, Points
 from sonoscope.models.spectrum import Edges, Spectrum
 
+ROUNDING = 1e-6
+"""How much smaller than a frame's loudest bin an imaginary part may as well be nothing."""
+
 
 @dataclass(config=STRICT)
 class MagnitudePhaseSettings:
@@ -54,7 +57,9 @@ class MagnitudePhase(NormalisedMaps):
     ) -> Float[Tensor, "batch map frame bin"]:
         """Give magnitudes, then phases in radians; silence has the phase 0."""
         real, imaginary = (part[..., 1:] for part in self.spectrum(sound))
-        # Half the rate is a real number, whose phase would turn round with a rounding error.
-        imaginary = torch.cat((imaginary[..., :-1], torch.zeros_like(imaginary[..., -1:])), dim=-1)
         magnitude = (real.square() + imaginary.square()).sqrt()
-        return torch.cat((magnitude, torch.atan2(imaginary, real)), dim=1)
+        # Frames that are their own mirror image (the first, where edges are reflected) and the bin
+        # at half the rate have real spectra, whose phase would be pi or -pi by a rounding error.
+        certain = imaginary.abs() > ROUNDING * magnitude.amax(dim=-1, keepdim=True)
+        phase = torch.atan2(torch.where(certain, imaginary, 0.0), real)
+        return torch.cat((magnitude, phase), dim=1)
