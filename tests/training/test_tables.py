@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sonoscope.core.errors import SettingError
-from sonoscope.models.build import build
+from sonoscope.models.build import MaskCrnnNetwork, TwoStageNetwork, build
 from sonoscope.training.recipe import TrainRecipe
 from sonoscope.training.reproduce import Asked, planned
 from sonoscope.training.seld_tables import ABLATIONS, PAPER_SCALE, SCALES, SMALL, TABLES, table
@@ -49,6 +49,7 @@ def test_every_row_can_be_trained_and_listens_at_the_rate_of_its_recordings(
     for each in TABLES[name].rows:
         for heard_as in ("foa", "mic"):
             for asked in recipes_of(each, heard_as, 2, 1, SCALES[scale]):
+                assert not isinstance(asked.network, MaskCrnnNetwork)
                 assert asked.rate_hz == asked.network.features.rate_hz
                 assert asked.network.formats == (("foa" if heard_as == "foa" else "tetra"),)
                 assert asked.label_step_s == 0.02
@@ -104,6 +105,8 @@ def test_all_rows_have_one_training_before_any_has_two(tmp_path: Path) -> None:
 
 def test_the_second_of_two_stages_begins_with_the_first() -> None:
     first, second = recipes_of(row("seld-table3", "Two-stage"), "mic", 1, 0, SMALL)
+    assert isinstance(first.network, TwoStageNetwork)
+    assert isinstance(second.network, TwoStageNetwork)
     assert first.network.body.stage == "detection"
     assert second.network.body.stage == "direction"
     assert (first.loss.activity_weight, first.loss.direction_weight) == (1.0, 0.0)

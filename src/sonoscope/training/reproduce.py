@@ -333,7 +333,7 @@ def read_heard(path: Path, name: str) -> FrameTable | None:
         If the file cannot be read.
     """
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             names = kept["names"].tolist()
             if name not in names:
                 return None
