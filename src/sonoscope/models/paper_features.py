@@ -272,7 +272,8 @@ def _intensity(
             size = power[:, :1] + power[:, 1:].mean(dim=1, keepdim=True)
         case _:
             assert_never(norm)
-    return flow / (size + INTENSITY_FLOOR)
+    # in units of the floor: exporters take x + 1e-8 for x, and silence would be 0 / 0
+    return (flow / INTENSITY_FLOOR) / (size / INTENSITY_FLOOR + 1.0)
 
 
 def gcc_phat(

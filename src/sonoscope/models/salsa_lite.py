@@ -52,7 +52,8 @@ class SalsaLiteSettings:
     f_max_direction_hz
         Where phases end to be unique.
     edges
-        What lies beyond the sound.
+        What lies beyond the sound. Reflected, as the baseline has it, the first frame is its own
+        mirror image: its phases are 0 or π, and rounding decides whether π or -π.
     """
 
     kind: Literal["salsa_lite"]
@@ -64,7 +65,7 @@ class SalsaLiteSettings:
     f_min_hz: Hertz = 50.0
     f_max_hz: Annotated[float, Field(gt=0)] = 9_000.0
     f_max_direction_hz: Annotated[float, Field(gt=0)] = 2_000.0
-    edges: Edges = "reflect"
+    edges: Edges = "zeros"
 
     def bin_of(self, frequency_hz: float) -> int:
         """Give the last bin that does not lie above a frequency."""
