@@ -53,11 +53,13 @@ def table(
         "| recipe | weights (11 labels) | of them learnt | target | float32 | bfloat16 |",
         "|---|--:|--:|---|--:|--:|",
     ]
-    with _one_thread():
+    with one_thread():
         for file in files or [PAPER, *sorted((RECIPES / "rivals").glob("*.toml"))]:
             recipe = read_recipe(file, TrainRecipe)
-            sizes = _sizes(recipe)
-            fast = [_speed(recipe, precision, scenes, window_s, steps) for precision in PRECISIONS]
+            sizes = sizes_of(recipe)
+            fast = [
+                speed_of(recipe, precision, scenes, window_s, steps) for precision in PRECISIONS
+            ]
             rows.append(
                 f"| {file.stem} | {sizes[0]:,} | {sizes[1]:,} | {target_of(recipe.network)}"
                 f" | {fast[0]} | {fast[1]} |".replace(",", " ")
@@ -65,7 +67,8 @@ def table(
     return "\n".join(rows)
 
 
-def _sizes(recipe: TrainRecipe) -> tuple[int, int]:
+def sizes_of(recipe: TrainRecipe) -> tuple[int, int]:
+    """Count a network's weights for 11 labels, and those of them that are learnt."""
     weights = list(build(recipe.network, 11).parameters())
     return (
         sum(weight.numel() for weight in weights),
@@ -73,9 +76,10 @@ def _sizes(recipe: TrainRecipe) -> tuple[int, int]:
     )
 
 
-def _speed(
+def speed_of(
     recipe: TrainRecipe, precision: Precision, scenes: int, window_s: float, steps: int
 ) -> Speed:
+    """Take some steps on noise."""
     network: nn.Module = build(recipe.network, len(recipe.all_labels))
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     learnt = [weight for weight in network.parameters() if weight.requires_grad]
@@ -111,7 +115,8 @@ def _truth(recipe: TrainRecipe, scenes: int, n_samples: int) -> Truth:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
