@@ -61,5 +61,7 @@ class MagnitudePhase(NormalisedMaps):
         # Frames that are their own mirror image (the first, where edges are reflected) and the bin
         # at half the rate have real spectra, whose phase would be pi or -pi by a rounding error.
         certain = imaginary.abs() > ROUNDING * magnitude.amax(dim=-1, keepdim=True)
-        phase = torch.atan2(torch.where(certain, imaginary, 0.0), real)
+        # Spelt out, as an exported graph would take the phase of negative numbers for -pi.
+        on_axis = torch.where(real < 0, torch.pi, 0.0)
+        phase = torch.where(certain, torch.atan2(imaginary, real), on_axis)
         return torch.cat((magnitude, phase), dim=1)
