@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench import (
     ambience,
+    calibration,
     direct_sound,
     false_alarms,
     format_check,
@@ -13,12 +14,17 @@ from bench import (
     measured_rooms,
     measured_sphere,
     motion,
+    networks,
+    recordings,
     replay,
+    rivals,
     room_response,
     rooms,
     scene_truth,
+    scoring,
     simulation,
     speed,
+    training_speed,
 )
 
 BENCHES = {
@@ -35,6 +41,12 @@ BENCHES = {
     "false_alarms": false_alarms,
     "measured_sphere": measured_sphere,
     "direct_sound": direct_sound,
+    "calibration": calibration,
+    "networks": networks,
+    "recordings": recordings,
+    "rivals": rivals,
+    "scoring": scoring,
+    "training_speed": training_speed,
     "held_out": held_out,
 }
 
