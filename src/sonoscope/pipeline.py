@@ -185,8 +185,9 @@ def reproduce(
         If the data are not there, or a process is killed.
     """
     from sonoscope.report.comparison import write_comparison
-    from sonoscope.training.reproduce import carry_out
+    from sonoscope.training.reproduce import carry_out, check_data
 
+    check_data(plan, where.data)
     _folder(plan.out)
     write_comparison(plan.out, _compared(plan, where.data, reading))
     for training in carry_out(plan, where, jobs):

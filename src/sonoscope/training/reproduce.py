@@ -195,6 +195,19 @@ def _training(
     return Training(stages, heard_as, fold, seed, row.threshold, folder)
 
 
+def check_data(plan: Plan, data: Path) -> None:
+    """Refuse data without the recordings of a plan.
+
+    Raises
+    ------
+    InputError, SettingError
+        Naming what is not there.
+    """
+    left = {each.heard_as: each for each in plan.trainings if not each.is_done}
+    for training in left.values():
+        gather(training.recipes[-1], data)
+
+
 def carry_out(plan: Plan, where: Workplace, jobs: int) -> Iterator[Training]:
     """Do what is not done yet, and give each training as it ends, done or failed.
 

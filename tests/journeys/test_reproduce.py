@@ -1,0 +1,68 @@
+"""A user repeats a table of the paper: what is refused, and what is told."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sonoscope.cli.main import main
+from sonoscope.training import seld_tables
+from tests.training import tiny_set
+
+WORDS = ["--data", "nowhere", "--out", "out"]
+
+
+@pytest.fixture
+def tiny_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tiny table stand for one of the paper's."""
+    table = replace(tiny_set.TABLE, name="seld-table3")
+    monkeypatch.setattr(seld_tables, "TABLES", {"seld-table3": table})
+    monkeypatch.setattr(seld_tables, "SCALES", {"small": tiny_set.SCALE})
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["seld-table7", *WORDS], "NAME must be one of seld-table3"),
+        (["seld-table4", *WORDS, "--folds", "1,x"], "--folds must be numbers"),
+        (["seld-table4", *WORDS, "--folds", "5"], "folds must be among 1, 2, 3, 4"),
+        (["seld-table4", *WORDS, "--rows", "none,cse"], "rows of seld-table4 must be among none"),
+        (["seld-table4", *WORDS, "--scale", "tiny"], "'tiny' is not one of"),
+        (["seld-table4", *WORDS, "--seeds", "0"], "greater than or equal to 1"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(
+    capsys: pytest.CaptureFixture[str], words: list[str], told: str
+) -> None:
+    assert main(["reproduce", *words]) == 2
+    errors = capsys.readouterr().err
+    assert told in errors
+    assert len(errors.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_table_row_by_row(
+    tmp_path: Path, tiny_tables: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny_set.write_set(tmp_path / "data")
+    out = tmp_path / "out"
+    words = ["reproduce", "seld-table3", "--data", str(tmp_path / "data"), "--out", str(out)]
+    words += ["--device", "cpu", "--seeds", "1", "--folds", "1"]
+    assert main([*words, "--rows", "CNN", "--format", "mic"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(out / "seld-table3.md")
+    text = (out / "seld-table3.md").read_text()
+    assert "## MIC" in text
+    assert "## FOA" not in text
+    assert len(list(out.glob("runs/*/result.json"))) == 1
+    assert main([*words, "--format", "foa", "--directions", "strict"]) == 0
+    assert len(list(out.glob("runs/*/result.json"))) == 3
+    assert "in the mode `strict`" in (out / "seld-table3.md").read_text()
+
+
+def test_data_that_are_not_there_are_refused_before_anything_is_made(
+    tmp_path: Path, tiny_tables: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main(["reproduce", "seld-table3", *words]) == 2
+    assert str(tmp_path / "tau2019") in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
