@@ -114,8 +114,8 @@ class BandIntensity(nn.Module):
     ) -> Float[Tensor, "batch 3 frame mel"]:
         """Point towards the direct sound."""
         shares = (banded / (banded[..., :4].sum(dim=-1, keepdim=True) + QUIET)).transpose(1, 2)
-        halves = (shares @ self.direct).unflatten(-1, (3, 16))
-        way = (halves * shares[..., None, :]).sum(dim=-1)
+        halves = (shares @ self.direct).reshape(*shares.shape[:3], 3, 16)
+        way: Tensor = (halves * shares[..., None, :]).sum(dim=-1)
         return way.permute(0, 3, 2, 1).clamp(-1, 1)
 
     def spectrum(
