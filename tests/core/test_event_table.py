@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sonoscope.core.errors import InputError
-from sonoscope.core.event import Event, Waypoint
+from sonoscope.core.event import Event, Passes, Waypoint
 from sonoscope.core.event_table import (
     is_indexed,
     label_names,
@@ -67,6 +67,25 @@ def assert_close(
             apart = np.rad2deg(np.array(one.path[0][1:3]) - np.array(other.path[0][1:3]))
             apart = (apart + 180) % 360 - 180
             np.testing.assert_allclose(apart, 0, atol=degrees)
+
+
+@pytest.mark.parametrize("write", [write_events, write_json])
+def test_what_is_unsure_comes_back_and_takes_no_place_where_nothing_is(
+    tmp_path: Path, write: Callable[[Path, Sequence[Event]], None]
+) -> None:
+    here = (Waypoint(0.0, 0.3, 0.1),)
+    sure = Event("dog", 0.0, 1.0, here, 0.75)
+    placed = Event("cat", 1.0, 2.0, here, 0.5, spread=0.2, passes=Passes(200, 0.0312, 0.05))
+    placeless = Event("hum", 2.0, 3.0, score=0.5, passes=Passes(200, 0.1))
+    path = tmp_path / "events.txt"
+    write(path, [sure, placed, placeless])
+    one, other, third = read_events(path)
+    assert (one.spread, one.passes) == (None, None)
+    assert other.spread == pytest.approx(0.2, abs=1e-3)
+    assert other.passes == Passes(200, 0.0312, pytest.approx(0.05, abs=1e-3))
+    assert (third.spread, third.passes) == (None, Passes(200, 0.1, None))
+    write(path, [sure])
+    assert not any(name in path.read_text() for name in ("spread", "passes", "std", "wander"))
 
 
 @given(rows=some_events())

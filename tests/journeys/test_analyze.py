@@ -113,7 +113,7 @@ def test_the_object_that_others_rely_on(tmp_path: Path, capsys: pytest.CaptureFi
     answer = analysed(capsys, path, "--out", tmp_path / "out")
     assert list(answer) == ["file", "duration_s", "events", "files"]
     assert (answer["file"], answer["duration_s"]) == (str(path), 4.0)
-    keys = ["label", "onset_s", "offset_s", "azimuth_deg", "elevation_deg", "score"]
+    keys = ["label", "onset_s", "offset_s", "azimuth_deg", "elevation_deg", "score", "spread_deg"]
     assert all(list(event) == keys for event in answer["events"])
     assert all(0.9 < event["score"] <= 1 for event in answer["events"])
     check_script(answer["events"])

@@ -1,14 +1,17 @@
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sonoscope.core.direction import angle_between, unit_vector
 from sonoscope.core.errors import SettingError
-from sonoscope.core.event import Event, Waypoint
+from sonoscope.core.event import Event, Passes, Waypoint
 from sonoscope.report.combined import Entry, write_combined, write_combined_csv
+from sonoscope.report.directions import circle
 from sonoscope.report.page import ModelCard, Report, render, write_page
 from sonoscope.report.spectrogram import Spectrogram
 
@@ -140,7 +143,37 @@ def test_every_event_stands_in_the_table() -> None:
         assert f"{round(np.rad2deg(event.azimuth))}°" in cells[4].replace("−", "-")
         assert cells[-1] == "0.75"
     data = json.loads(re.search(r'id="data">(.*?)</script>', html)[1])  # type: ignore[index]
-    assert data["events"][24] == [0, 2.4, 3.9, 168.0, 24.0, 0.75, None]
+    assert data["events"][24] == [0, 2.4, 3.9, 168.0, 24.0, 0.75, None, None]
+
+
+def test_regions_are_drawn_where_they_are_known() -> None:
+    known = replace(still("dog", 1.0, 90, 20), spread=0.2, passes=Passes(200, 0.06, 0.01))
+    page = Page(html := render(report([known, still("siren", 3.0, 0)])))
+    assert len(page.all("path", "region")) == 4  # map, view from above, azimuth, elevation
+    assert "<td>±11°</td>" in html
+    assert "0.75 <small>±0.06</small>" in html
+    assert "[0,1.0,2.5,90.0,20.0,0.75,11.5,0.06]" in html
+    assert "pale region" in page.text
+    plain = Page(render(report([still("dog", 1.0, 90, 20)])))
+    assert not plain.all("path", "region")
+    assert "pale region" not in plain.text
+
+
+def test_a_region_that_leaves_the_map_is_no_band_across_it() -> None:
+    behind = replace(still("dog", 1.0, 178), spread=0.2)
+    page = Page(render(report([behind])))
+    assert len(page.all("path", "open")) == 1
+    for step in page.all("path", "open")[0]["d"].split("M")[1:]:
+        xs = [float(spot.split()[0]) for spot in step.split("L")]
+        assert max(xs) - min(xs) < 180
+
+
+@pytest.mark.parametrize(("azimuth", "elevation", "radius"), [(0, 0, 0.3), (170, 80, 0.5)])
+def test_a_circle_keeps_its_distance(azimuth: float, elevation: float, radius: float) -> None:
+    around = np.deg2rad(circle(float(azimuth), float(elevation), radius))
+    middle = unit_vector(np.deg2rad(azimuth), np.deg2rad(elevation))
+    apart = angle_between(unit_vector(around[:, 0], around[:, 1]), middle)
+    assert np.allclose(apart, radius)
 
 
 def test_left_is_left_and_above_is_up_in_every_picture() -> None:

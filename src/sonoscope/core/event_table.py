@@ -542,7 +542,7 @@ def write_events(path: Path, events: Sequence[Event]) -> None:
     rows = (
         [
             *(label, f"{e.onset_s:.3f}", f"{e.offset_s:.3f}", *rest),
-            *(each.get(name, "") for name in known),
+            *(str(each.get(name, "")) for name in known),
         ]
         for e, each in zip(events, unsure, strict=True)
         for label, *rest in (_text(e),)
@@ -667,9 +667,9 @@ def _json_record(event: Event) -> dict[str, Any]:
     return record | _unsure(event)
 
 
-def _unsure(event: Event) -> dict[str, float]:
+def _unsure(event: Event) -> dict[str, float | int]:
     """Give what is known of an event's uncertainty, by the names of its columns."""
-    known: dict[str, float] = {}
+    known: dict[str, float | int] = {}
     if event.spread is not None:
         known["spread_deg"] = _degrees(event.spread)
     if event.passes is not None:

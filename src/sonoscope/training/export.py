@@ -13,6 +13,7 @@ from sonoscope.core.errors import SettingError
 from sonoscope.core.frames import FrameGrid, whole_samples
 from sonoscope.models.build import Network, target_of
 from sonoscope.models.export import dropout_of, to_onnx
+from sonoscope.models.mc_dropout import usable
 from sonoscope.simulation.sources import attribution
 from sonoscope.targets.calibration import Calibration
 from sonoscope.targets.card import CARD_KEY, Card, Target, card_text, read_card
@@ -104,7 +105,7 @@ def export(
         hop=grid.hop,
         decoding=decoding,
         calibration=worth,
-        dropout=dropout_of(alone, window),
+        dropout=usable(graph, dropout_of(alone, window), window),
         target=target,
         tracks=_tracks(graph, target),
         recipe=to_json(recipe),
