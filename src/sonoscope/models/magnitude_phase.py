@@ -16,10 +16,7 @@ from torch import Tensor
 from sonoscope.core.recipe import STRICT
 from sonoscope.models.normalised import NormalisedMaps
 from sonoscope.models.paper_features import Count, FourChannels, Points
-from sonoscope.models.spectrum import Edges, Spectrum
-
-ROUNDING = 1e-6
-"""How much smaller than a frame's loudest bin an imaginary part may as well be nothing."""
+from sonoscope.models.spectrum import ROUNDING, Edges, Spectrum, phase
 
 
 @dataclass(config=STRICT)
@@ -58,10 +55,5 @@ class MagnitudePhase(NormalisedMaps):
         """Give magnitudes, then phases in radians; silence has the phase 0."""
         real, imaginary = (part[..., 1:] for part in self.spectrum(sound))
         magnitude = (real.square() + imaginary.square()).sqrt()
-        # Frames that are their own mirror image (the first, where edges are reflected) and the bin
-        # at half the rate have real spectra, whose phase would be pi or -pi by a rounding error.
-        certain = imaginary.abs() > ROUNDING * magnitude.amax(dim=-1, keepdim=True)
-        # Spelt out, as an exported graph would take the phase of negative numbers for -pi.
-        on_axis = torch.where(real < 0, torch.pi, 0.0)
-        phase = torch.where(certain, torch.atan2(imaginary, real), on_axis)
-        return torch.cat((magnitude, phase), dim=1)
+        floor = (ROUNDING * magnitude.amax(dim=-1, keepdim=True)).expand_as(magnitude)
+        return torch.cat((magnitude, phase(real, imaginary, floor)), dim=1)

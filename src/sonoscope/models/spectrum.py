@@ -107,6 +107,23 @@ class Spectrum(nn.Module):
         self.register_buffer(name, torch.from_numpy(values).float(), persistent=False)
 
 
+ROUNDING = 1e-6
+"""How much smaller than a frame's loudest bin a difference between both forms may be."""
+
+
+def phase(
+    real: Float[Tensor, "*any"], imaginary: Float[Tensor, "*any"], floor: Float[Tensor, "*any"]
+) -> Float[Tensor, "*any"]:
+    """Give the phase in radians, 0 or pi (never -pi) where the imaginary part is within a floor.
+
+    Frames that are their own mirror image (the first, where edges are reflected) and the bin at
+    half the rate have real spectra, and the sign of pi would turn with a rounding error. That it is
+    pi is spelt out, as an exported graph takes the phase of negative numbers for -pi.
+    """
+    on_axis = torch.where(real < 0, torch.pi, 0.0)
+    return torch.where(imaginary.abs() > floor, torch.atan2(imaginary, real), on_axis)
+
+
 def _centred_hann(length: int, n_fft: int) -> Float64[ndarray, " n_fft"]:
     window = np.zeros(n_fft)
     start = (n_fft - length) // 2
