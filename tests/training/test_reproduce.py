@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from sonoscope.core.errors import InputError
+from sonoscope.core.event import Event
 from sonoscope.metrics.dcase2019 import Counts, count
 from sonoscope.metrics.scored_run import read_run
 from sonoscope.pipeline import reproduce
 from sonoscope.training import checkpoint
 from sonoscope.training.material import gather
-from sonoscope.training.pictured import pictured
+from sonoscope.training.pictured import n_overlaps, pictured
 from sonoscope.training.reproduce import (
     Asked,
     Plan,
@@ -125,6 +126,18 @@ def test_a_picture_shows_the_recording_that_is_most_like_what_is_wanted(
         "cough",
     }
     assert pictured(done, replace(tiny_set.SHOWN, row="none"), data) is None
+
+
+def event(label: str, onset_s: float, offset_s: float) -> Event:
+    return Event(label, onset_s, offset_s)
+
+
+def test_overlaps_are_stretches_in_which_several_sound() -> None:
+    chain = [event("a", 0.0, 2.0), event("b", 1.0, 3.0), event("c", 2.5, 4.0)]
+    assert n_overlaps(chain) == 2
+    assert n_overlaps([*chain, event("d", 1.2, 1.5)]) == 2
+    assert n_overlaps([event("a", 0.0, 1.0), event("b", 1.0, 2.0)]) == 0
+    assert n_overlaps([]) == 0
 
 
 def test_a_failure_is_told_and_the_others_go_on(data: Path, tmp_path: Path) -> None:

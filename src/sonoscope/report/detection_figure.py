@@ -20,7 +20,7 @@ from sonoscope.report.markup import element, minus, number, text
 from sonoscope.report.palette import LIGHT, LIGHT_PAPER
 
 WIDTH, _PLOT_WIDTH, _PLOT_HEIGHT = 1180.0, 500.0, 190.0
-_LEFT, _TOP, _BETWEEN, _BELOW = 92.0, 64.0, 46.0, 30.0
+_LEFT, _TOP, _BETWEEN, _BELOW = 92.0, 64.0, 46.0, 8.0
 _INK, _FAINT = "#2b2f36", "#dde1e6"
 _NEAR_PX = 0.6  # a line keeps a point only if it leaves the straight by more
 _JUMP_DEG = 30.0

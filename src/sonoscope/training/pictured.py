@@ -1,5 +1,6 @@
 """Which recording of a test a table's picture shows, what sounded in it and what was heard."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,10 +68,10 @@ def pictured(plan: Plan, picture: Picture, data: Path) -> Pictured | None:
 
 
 def _far(events: Sequence[Event], picture: Picture) -> int:
-    """Tell how far a recording is from what is to be shown."""
-    if picture.shows == "labels":
-        return abs(len({event.label for event in events}) - picture.like)
-    return abs(n_overlaps(events) - picture.like)
+    """Tell how far a recording is from what is to be shown; farthest where it shows nothing."""
+    labels = len({event.label for event in events})
+    n_shown = labels if picture.shows == "labels" else n_overlaps(events)
+    return abs(n_shown - picture.like) if n_shown else sys.maxsize
 
 
 def n_overlaps(events: Sequence[Event]) -> int:
