@@ -111,7 +111,7 @@ def test_tracks_hold_three_sources_of_whatever_label(
 def test_a_fourth_source_at_once_takes_the_track_of_the_first(
     through: Callable[[Sources], Copies],
 ) -> None:
-    events = [e for i in range(4) for e in sequence("dog", [(5 + i, 20)], 1.5 * i, 1.0)]
+    events = [e for i in range(4) for e in sequence("dog", [(5 + i, 20)], 1.1 * i, 1.0)]
     found = decode(through(lay_out(events, LABELS, GRID, 40, 4)), LABELS, GRID, PLAIN)
     assert [(event.onset_s, event.offset_s) for event in found] == [
         (0.5, 2.8),
