@@ -32,7 +32,6 @@ from sonoscope.metrics.calibration import (
 )
 from sonoscope.pipeline import open_detector
 from sonoscope.targets.calibration import calibrated
-from sonoscope.targets.classwise import decode
 from sonoscope.targets.sources import lay_out
 
 
@@ -75,7 +74,7 @@ def told(detector: Detector, scenes: Path, heard_as: ChannelFormat, count_: int)
     judged, cells = [], []
     for truth in sorted((scenes / "truth").glob("*.csv"))[:count_]:
         answer = heard(detector, scenes / heard_as / f"{truth.stem}.wav")
-        events = decode(answer.activity, answer.direction, card.labels, card.grid, card.decoding)
+        events = answer.events(card)
         if answer.samples is not None:
             events = with_passes(events, answer.samples, answer.activity, card.labels, answer.grid)
         reference = event_table.read_events(truth, card.labels)
@@ -124,7 +123,7 @@ def region_rows(name: str, answers: Told) -> Iterator[list[str]]:
     for kind, part in groups.items():
         share = coverage(angle[part], radius[part])
         chance = 1.96 * np.sqrt(LEVEL * (1 - LEVEL) / max(1, len(part)))
-        middle = np.rad2deg([np.median(radius[part]), np.median(angle[part])])
+        middle = [float(np.rad2deg(np.median(each[part]))) for each in (radius, angle)]
         yield [
             *(name, kind, str(len(part)), f"{100 * share:.1f} ± {100 * chance:.1f}"),
             *(f"{value:.1f}" for value in middle),
@@ -166,7 +165,9 @@ def table(
 ) -> str:
     """Measure both detectors; the first `pass_count` scenes also with Monte Carlo dropout."""
     scenes = scene_set("held_out", work, data, count_)
-    of_scores, of_regions, of_passes = [], [], []
+    of_scores: list[list[str]] = []
+    of_regions: list[list[str]] = []
+    of_passes: list[list[str]] = []
     for heard_as in formats:
         detector = open_detector(heard_as)
         answers = told(detector, scenes, heard_as, count_)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from bench import (
+    calibration,
     direct_sound,
     false_alarms,
     held_out,
@@ -64,3 +65,10 @@ def test_direct_forms_point_better_than_intensity(tmp_path: Path, shared: Path) 
     mean_deg = [float(row.split("|")[4]) for row in rows]
     assert mean_deg[2] < mean_deg[0]  # FOA: mode, intensity
     assert mean_deg[5] < mean_deg[3]  # tetrahedron
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_calibration_prints_scores_regions_and_passes(tmp_path: Path, shared: Path) -> None:
+    table = calibration.table(tmp_path, shared, count_=1, passes=2, pass_count=1, formats=("foa",))
+    assert table.count("| foa |") == 3 + 4 + 1
