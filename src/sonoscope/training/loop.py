@@ -32,7 +32,7 @@ from sonoscope.training.recipe import TrainRecipe, differences, fingerprint, fro
 from sonoscope.training.recorded import Sweeping
 from sonoscope.training.schedule import rate_of, since_best, step_seed
 
-_NORMALISED_BY = 4  # batches of the training whose moments normalise features
+_NORMALISED_BY = 16  # batches of the training whose moments normalise features
 _TICK = 10  # steps between two looks at the loss: each look waits for the device
 _CHECKPOINT_EVERY = 100
 _PRECISION = {"float32": "32-true", "bfloat16": "bf16-mixed"}
