@@ -90,10 +90,10 @@ def test_where_nothing_is_heard_nothing_scatters() -> None:
 def test_shares_of_passes_are_drawn_by_number() -> None:
     site = (Dropout("kept_0", 0.2, (30, 40)),)
     few, many = MonteCarlo(60, seed=3), MonteCarlo(200, seed=3)
-    assert (few.n_shares, many.n_shares) == (2, 4)
-    drawn = many.kept(site, window=5, share=1)["kept_0"]
-    assert np.array_equal(few.kept(site, 5, 1)["kept_0"], drawn[:10])
-    assert not np.array_equal(many.kept(site, 6, 1)["kept_0"], drawn)
+    assert (few.n_shares, many.n_shares) == (3, 8)
+    drawn = many.kept(site, window=5, share=2)["kept_0"]
+    assert np.array_equal(few.kept(site, 5, 2)["kept_0"], drawn[:10])
+    assert not np.array_equal(many.kept(site, 6, 2)["kept_0"], drawn)
     assert set(np.unique(drawn)) == {np.float32(0), np.float32(1.25)}
     assert (drawn == 0).mean() == pytest.approx(0.2, abs=0.01)
 

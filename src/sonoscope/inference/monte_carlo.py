@@ -22,7 +22,7 @@ from sonoscope.core.event import Event, Passes
 from sonoscope.core.frames import FrameGrid
 from sonoscope.targets.card import Dropout
 
-AT_ONCE = 50
+AT_ONCE = 25
 """Passes that go through the network together; the same for all sounds, as it decides the draws."""
 
 SILENT = 0.01
