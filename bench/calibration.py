@@ -151,7 +151,7 @@ def _rank_correlation(one: Float[ndarray, " n"], other: Float[ndarray, " n"]) ->
     if len(one) < 3:
         return float("nan")
     ranks = [np.argsort(np.argsort(values)) for values in (one, other)]
-    return float(np.corrcoef(ranks)[0, 1])
+    return float(np.asarray(np.corrcoef(ranks))[0, 1])
 
 
 def table(

@@ -153,10 +153,10 @@ def test_regions_are_drawn_where_they_are_known() -> None:
     assert "<td>±11°</td>" in html
     assert "0.75 <small>±0.06</small>" in html
     assert "[0,1.0,2.5,90.0,20.0,0.75,11.5,0.06]" in html
-    assert "pale region" in page.text
+    assert "A pale region holds" in page.text
     plain = Page(render(report([still("dog", 1.0, 90, 20)])))
     assert not plain.all("path", "region")
-    assert "pale region" not in plain.text
+    assert "A pale region holds" not in plain.text
 
 
 def test_a_region_that_leaves_the_map_is_no_band_across_it() -> None:
