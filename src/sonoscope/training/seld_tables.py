@@ -212,7 +212,7 @@ _PLAIN: Settings = {
     "window_s": 2.5,
     "optimizer": "adam",
     "ema_decay": 0.0,
-    "loss": {"direction": "mse", "direction_weight": 10.0},
+    "loss": {"direction": "mse", "direction_weight": 3.0},
 }
 SMALL = Scale(
     "small",
@@ -222,12 +222,12 @@ SMALL = Scale(
         **_PLAIN,
         "steps": 2000,
         "batch_size": 8,
-        "learning_rate": 2e-3,
+        "learning_rate": 4e-3,
         "precision": "bfloat16",
         "validation": {"every": 2000, "scenes": 8},
     },
     says="Scale small: windows of 2.5 s, 8 in a step, 2000 steps, Adam, one cycle of the learning"
-    " rate up to 2e-3 and down to nothing, bfloat16; the last weights are tested.",
+    " rate up to 4e-3 and down to nothing, bfloat16; the last weights are tested.",
 )
 PAPER_SCALE = Scale(
     "paper",
