@@ -38,7 +38,6 @@ _SUBTYPES = {"float32": "FLOAT", "pcm16": "PCM_16", "pcm24": "PCM_24"}
 _CHUNK = 1 << 18  # numbers (not frames) read at once: a megabyte of float32
 _SALVAGE = 1 << 10  # the same where the end is damaged: what fails to decode is lost whole
 _FLAC_DENSEST = 65_535 / 11  # samples a byte: the largest block, all of it silence
-_AT_ONCE = 64  # channels in one resampler: soxr 1.1 crashes on short sounds of a thousand
 _UNKNOWN = 2**63 - 1  # libsndfile's length of a FLAC that was written into a pipe
 _OGG_PAGE = 65_307  # bytes of the largest page
 
@@ -259,29 +258,25 @@ def resample_chunks(
         return
     streams: list[soxr.ResampleStream] = []
     for chunk in chunks:
-        parts = np.split(chunk, range(_AT_ONCE, chunk.shape[0], _AT_ONCE))
         if not streams:
-            streams = [
-                soxr.ResampleStream(from_hz, to_hz, len(part), dtype="float32") for part in parts
-            ]
-            tails = [part[:, :0] for part in parts]
-        yield _resampled(streams, parts)
+            # one a channel: as quick, and soxr 1.1 crashes now and then where it has many
+            streams = [soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32") for _ in chunk]
+        yield _resampled(streams, chunk)
     if streams:
-        yield _resampled(streams, tails, last=True)
+        yield _resampled(streams, np.zeros((len(streams), 0), np.float32), last=True)
 
 
 def _resampled(
     streams: list[soxr.ResampleStream],
-    parts: list[Float[ndarray, "_ sample"]],
+    chunk: Float[ndarray, "channel sample"],
     *,
     last: bool = False,
 ) -> Float[ndarray, "channel new_sample"]:
-    """Let each stream have its channels."""
-    new = [
-        stream.resample_chunk(np.ascontiguousarray(part.T, np.float32), last=last).T
-        for stream, part in zip(streams, parts, strict=True)
-    ]
-    return np.concatenate(new)
+    """Let each stream have its channel."""
+    rows = np.ascontiguousarray(chunk, np.float32)
+    return np.stack(
+        [stream.resample_chunk(row, last=last) for stream, row in zip(streams, rows, strict=True)]
+    )
 
 
 def write(path: Path, recording: Recording, sampling: Sampling | None = None) -> None:
