@@ -54,7 +54,7 @@ _TIME_POOL = 2
 _MASK_BANDS = 16
 _KEYS = 16
 _ONSET_DB = 3.0
-_SHARPNESS = 4.0  # of the first weights; what is learnt from there came out between 3 and 5
+_SHARPNESS = 4.0  # of the first weights
 _NOWHERE = 1e-6  # shorter vectors have no direction
 
 
