@@ -79,8 +79,14 @@ class Held:
         )
 
 
-def table(work: Path, data: Path, sizes: tuple[int, ...] = (4, 8, 16, 32), steps: int = 4) -> str:
-    """Give both tables as Markdown."""
+def table(
+    work: Path,
+    data: Path,
+    sizes: tuple[int, ...] = (4, 8, 16, 32),
+    steps: int = 4,
+    crops: int = 8,
+) -> str:
+    """Give the tables as Markdown; `crops` are in a batch of the last two."""
     del work, data
     with _one_thread():
         keep_freed_memory()
@@ -102,10 +108,10 @@ def table(work: Path, data: Path, sizes: tuple[int, ...] = (4, 8, 16, 32), steps
         return (
             "Seconds of sound a second:\n\n"
             + "\n".join(rows)
-            + "\n\nMilliseconds of a step of 8 crops (41 s of sound):\n\n"
-            + parts_table(8, steps)
-            + "\n\nThe paper's networks, batches of 8, seconds of sound a second:\n\n"
-            + networks_table(8, steps)
+            + f"\n\nMilliseconds of a step of {crops} crops of {WINDOW_S} s:\n\n"
+            + parts_table(crops, steps)
+            + f"\n\nThe paper's networks, batches of {crops}, seconds of sound a second:\n\n"
+            + networks_table(crops, steps)
         )
 
 
