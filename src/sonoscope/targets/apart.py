@@ -31,7 +31,7 @@ def apart(events: Sequence[Event], nearest_deg: float) -> list[Event]:
     >>> here = (Waypoint(0.0, 0.3, 0.0),)
     >>> both = [Event("dog", 0.0, 1.0, here, 0.5), Event("siren", 0.2, 0.9, here, 0.8)]
     >>> [event.label for event in apart(both, 10.0)], len(apart(both, 0.0))
-    (['dog', 'siren'], 2)
+    (['siren'], 2)
     """
     if nearest_deg <= 0:
         return list(events)
