@@ -61,7 +61,7 @@ def train(
         int, typer.Option(min=1, help="Steps between two checkpoints.")
     ] = 100,
 ) -> None:
-    """Train a detector on simulated scenes, made while it learns."""
+    """Train a detector on scenes made while it learns, or on recordings."""
     missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
     if missing:
         raise SettingError(
