@@ -40,3 +40,21 @@ def test_thresholds_follow_the_confidence() -> None:
     assert scores.er < 0.01
     assert scores.de_deg < 1e-3
     assert decoding.thresholds[0] <= 0.32
+
+
+def test_each_label_finds_a_threshold_of_its_own() -> None:
+    """Two labels are timid, two are heard faintly where they are not: four thresholds, not one."""
+    labels = ("cough", "dog", "siren", "speech")
+    active = np.zeros((800, 4), bool)
+    said = np.full((800, 4), 0.05)
+    for label in range(4):
+        active[200 * label : 200 * label + 100, label] = True
+        said[200 * label + 110 : 200 * label + 190, label] = 0.05 if label < 2 else 0.31
+    said = np.where(active, [0.33, 0.33, 0.9, 0.9], said)
+    ahead = active[..., None] * np.array([1.0, 0.0, 0.0])
+    truth = Sources(active[..., None], ahead[:, :, None], np.zeros((800, 4, 1)))
+    answer = Answer(truth, Copies(said[..., None], np.broadcast_to([1.0, 0, 0], (800, 4, 1, 3))))
+    decoding, scores = tuned([answer], labels, GRID)
+    assert max(decoding.thresholds[:2]) < 0.33
+    assert min(decoding.thresholds[2:]) > 0.31
+    assert scores.f > 0.99

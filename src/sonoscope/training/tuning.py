@@ -5,7 +5,7 @@ labels, then each label's threshold, by the SELD score of DCASE 2019 (`strict`) 
 events. The validation scenes are of clips that the training never heard; the test stays unseen.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,6 +26,9 @@ _STILL_DEG = (5.0, 10.0, 15.0, 20.0)
 _APART_DEG = (0.0, 10.0, 15.0, 20.0, 25.0)
 _STEPS = (-0.15, -0.1, -0.05, 0.05, 0.1, 0.15)
 
+Candidates = Callable[[Decoding], Iterator[Decoding]]
+"""Gives decodings that differ from the best one so far in one setting."""
+
 
 def score_events(
     answers: Sequence[Answer], labels: Sequence[str], grid: FrameGrid, decoding: Decoding
@@ -45,9 +48,9 @@ def tuned(
     """Find the decoding with the least SELD score."""
     best = Decoding((0.4,) * len(labels))
     found = score_events(answers, labels, grid, best)
-    search = (
+    search: tuple[Candidates, ...] = (
         *(_common, _release, _gaps, _shortest, _smoothing, _still),
-        *(_apart, _common, _per_label, _apart),
+        *(_apart, _common, *map(_of_label, range(len(labels))), _apart),
     )
     for candidates in search:
         for candidate in candidates(best):
@@ -86,10 +89,13 @@ def _apart(best: Decoding) -> Iterator[Decoding]:
     return (replace(best, apart_deg=apart) for apart in _APART_DEG)
 
 
-def _per_label(best: Decoding) -> Iterator[Decoding]:
-    """Move one label's threshold at a time from the common one."""
-    for i, threshold in enumerate(best.thresholds):
+def _of_label(i: int) -> Candidates:
+    """Move one label's threshold; all others stay as they were found."""
+
+    def moved(best: Decoding) -> Iterator[Decoding]:
         for step in _STEPS:
-            moved = list(best.thresholds)
-            moved[i] = round(float(np.clip(threshold + step, 0.1, 0.9)), 2)
-            yield replace(best, thresholds=tuple(moved))
+            thresholds = list(best.thresholds)
+            thresholds[i] = round(float(np.clip(thresholds[i] + step, 0.1, 0.9)), 2)
+            yield replace(best, thresholds=tuple(thresholds))
+
+    return moved
