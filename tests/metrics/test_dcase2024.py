@@ -127,6 +127,17 @@ def test_2025_hears_no_front_nor_up() -> None:
     assert counts(dcase2024.count, truth, heard, "strict").scores().doae_deg > 60
 
 
+def test_of_equally_good_pairings_the_scorer_s_own_is_taken() -> None:
+    """Two true and two heard sources: 25 and 25 degrees, or 40 and 10, which is one more right."""
+    draw = np.random.default_rng(0)
+    for _ in range(40):
+        ways = draw.integers(-30, 31, (2, 2)).tolist()
+        truth, heard = ([(0, 1, k, way, 0, 2.0) for k, way in enumerate(x)] for x in ways)
+        got = counts(dcase2025.count, [*truth, (1, 1)], heard, "official").sources
+        n = plain_frames(truth, heard, 1, folded)
+        assert got.n_right[1] == n["tp"][1]
+
+
 @YEARS
 def test_every_source_must_have_a_distance(count: Count) -> None:
     events = [Event("1", 1.0, 2.0, (Waypoint(0.0, 0.0, 0.0),))]

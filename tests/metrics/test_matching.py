@@ -30,6 +30,25 @@ def test_agrees_with_the_hungarian_method(
         np.testing.assert_allclose(case[row, column].sum(), best, atol=1e-12)
 
 
+@given(
+    n_rows=st.integers(1, 4),
+    n_columns=st.integers(1, 4),
+    seed=st.integers(0, 999),
+)
+def test_of_equally_good_pairings_it_takes_that_of_the_hungarian_method(
+    n_rows: int, n_columns: int, seed: int
+) -> None:
+    """Of points on a line, such as folded azimuths, two pairings are often equally good."""
+    draw = np.random.default_rng(seed)
+    ones, others = draw.integers(-9, 10, (20, n_rows)), draw.integers(-9, 10, (20, n_columns))
+    cost = np.abs(ones[:, :, None] - others[:, None, :]).astype(np.float64)
+    for case, *pairs in zip(cost, *assign(cost), strict=True):
+        got, wanted = (
+            set(zip(*each, strict=True)) for each in (pairs, linear_sum_assignment(case))
+        )
+        assert got == wanted
+
+
 def test_many_against_many_takes_the_hungarian_method(monkeypatch: pytest.MonkeyPatch) -> None:
     cost = np.random.default_rng(3).random((4, 3, 3))
     tried = least_cost(cost)
