@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from sonoscope.datasets.scene_set import Reporting, SceneSetRecipe, WrittenSet
     from sonoscope.metrics.scored_run import Reading
     from sonoscope.report.comparison import Comparison
-    from sonoscope.training.reproduce import Plan, Training, Workplace
+    from sonoscope.training.reproduce import Plan, PlannedRow, Training, Workplace
+    from sonoscope.training.tables import Format as TableFormat
 
 Format = Literal["auto"] | ChannelFormat | MicArray
 """What a recording's channels are said to be; capsules are given by where they sit."""
@@ -166,6 +167,9 @@ def reproduce(
 ) -> None:
     """Do the trainings of a table that are not done yet, and write it anew after each.
 
+    Each format has a table of its own, which shows every training of it in the folder, also those
+    that this call does not ask for.
+
     Parameters
     ----------
     plan
@@ -182,32 +186,36 @@ def reproduce(
     Raises
     ------
     InputError, SettingError
-        If the data are not there, or a process is killed.
+        If the data are not there or are not those of the trainings in the folder, or a process is
+        killed.
     """
     from sonoscope.report.comparison import write_comparison
     from sonoscope.training.reproduce import carry_out, check_data
 
     check_data(plan, where.data)
     _folder(plan.out)
-    write_comparison(plan.out, _compared(plan, where.data, reading))
+    for heard_as in plan.formats:
+        write_comparison(plan.out, _compared(plan, heard_as, where.data, reading))
     for training in carry_out(plan, where, jobs):
-        write_comparison(plan.out, _compared(plan, where.data, reading))
+        write_comparison(plan.out, _compared(plan, training.heard_as, where.data, reading))
         if on_end is not None:
             on_end(training)
 
 
-def _compared(plan: "Plan", data: Path, reading: "Reading") -> "Comparison":
-    """Collect what the trainings of a table have come to so far."""
+def _compared(
+    plan: "Plan", heard_as: "TableFormat", data: Path, reading: "Reading"
+) -> "Comparison":
+    """Collect what the trainings of a table have come to so far in one format."""
     from sonoscope.report.comparison import ComparedRow, Comparison
-    from sonoscope.training.reproduce import results
+    from sonoscope.training.reproduce import results, shown
 
     rows = []
-    for planned in plan.rows:
-        row, published = planned.row, planned.row.published.get(planned.heard_as)
+    known = shown(plan, heard_as)
+    for planned in known:
+        row, published = planned.row, planned.row.published.get(heard_as)
         left = [each for each in planned.trainings if not each.is_done]
         compared = ComparedRow(
             row.name,
-            planned.heard_as,
             results(planned),
             [f"fold {each.fold} seed {each.seed}{each.why_not}" for each in left],
         )
@@ -217,10 +225,17 @@ def _compared(plan: "Plan", data: Path, reading: "Reading") -> "Comparison":
                 compared, published=figures, is_gain=published.is_gain, source=row.source
             )
         rows.append(compared)
-    table = plan.table
-    facts = (plan.scale.says, _origin(data), _READINGS[reading])
-    pictures = _drawn(plan, data)
-    return Comparison(table.name, table.title, rows, table.reference, reading, facts, pictures)
+    name, table = plan.named(heard_as), plan.table
+    return Comparison(
+        name,
+        table.title,
+        heard_as,
+        rows,
+        table.reference,
+        reading,
+        facts=(plan.scale.says, _origin(data), _READINGS[reading]),
+        pictures=_drawn(plan, known, name, data),
+    )
 
 
 _READINGS: dict["Reading", str] = {
@@ -241,7 +256,9 @@ def _origin(data: Path) -> str:
     return "Recordings are those of TAU Spatial Sound Events 2019 as found in the data folder."
 
 
-def _drawn(plan: "Plan", data: Path) -> list[tuple[str, str]]:
+def _drawn(
+    plan: "Plan", rows: "Sequence[PlannedRow]", name: str, data: Path
+) -> list[tuple[str, str]]:
     """Draw the table's pictures, as far as there are results; names and captions."""
     from sonoscope.core.durable import write_text
     from sonoscope.report.detection_figure import detection_figure
@@ -249,7 +266,7 @@ def _drawn(plan: "Plan", data: Path) -> list[tuple[str, str]]:
 
     drawn = []
     for picture in plan.table.pictures:
-        shown = pictured(plan, picture, data)
+        shown = pictured(rows, picture, data)
         if shown is None:
             continue
         training = shown.training
@@ -258,9 +275,9 @@ def _drawn(plan: "Plan", data: Path) -> list[tuple[str, str]]:
             f" {shown.recording}"
         )
         figure = detection_figure(caption, shown.reference, shown.heard, shown.duration_s)
-        name = f"{plan.table.name}-{picture.name}.svg"
-        write_text(plan.out / name, figure)
-        drawn.append((name, caption))
+        file = f"{name}-{picture.name}.svg"
+        write_text(plan.out / file, figure)
+        drawn.append((file, caption))
     return drawn
 
 

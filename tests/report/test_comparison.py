@@ -1,5 +1,6 @@
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,14 +50,12 @@ POOR = [run((10, 11, 9, 10), error_deg=9.0), run((10, 12, 9, 9), seed=1, error_d
 
 def table() -> Comparison:
     rows = [
-        ComparedRow("CRNN", "foa", POOR),
-        ComparedRow("better", "foa", GOOD, published=(0.21, 0.884, 5.1, None), source="A paper"),
-        ComparedRow(
-            "gains", "foa", GOOD, published=(-0.03, 0.057, -5.9, 0.037), is_gain=True, source="B"
-        ),
-        ComparedRow("to come", "foa", [], ["fold 1 seed 0", "fold 1 seed 1"]),
+        ComparedRow("CRNN", POOR),
+        ComparedRow("better", GOOD, published=(0.21, 0.884, 5.1, None), source="A paper"),
+        ComparedRow("gains", GOOD, published=(-0.03, 0.057, -5.9, 0.037), is_gain=True, source="B"),
+        ComparedRow("to come", [], ["fold 1 seed 0", "fold 1 seed 1"]),
     ]
-    return Comparison("t", "A table", rows, "CRNN", facts=("Made of nothing.",))
+    return Comparison("t", "A table", "foa", rows, "CRNN", facts=("Made of nothing.",))
 
 
 def cells(text: str, row: str, nth: int = 0) -> list[str]:
@@ -65,35 +64,65 @@ def cells(text: str, row: str, nth: int = 0) -> list[str]:
 
 
 def test_a_row_has_value_spread_and_interval() -> None:
-    _, er, f, de, *_, folds, seeds, tested, published = cells(markdown(table()), "better")
+    text = markdown(table())
+    assert text.startswith("# t: A table (FOA)\n")
+    _, er, f, de, *_, folds, seeds, trainings, tested, published = cells(text, "better")
     # 65 and 65 of 80 events found
     assert er.startswith("0.188 ± 0.000 (0.1")
     assert f.startswith("89.7 ± 0.0 (")
     assert de.startswith("5.0 ± 0.0 (5.0 to 5.0)")
-    assert (folds, seeds, tested) == ("1", "2", "4")
+    assert (folds, seeds, trainings, tested) == ("1", "2", "2", "4")
     assert published == "0.21 / 88.4 / 5.1 / –"
 
 
 def test_differences_are_from_the_reference_and_bold_where_clear() -> None:
     text = markdown(table())
     assert "Differences from CRNN" in text
-    _, er, f, de, *_, published = cells(text, "gains", nth=1)
+    _, er, f, de, *_, pairs, published = cells(text, "gains", nth=1)
     assert er.startswith("**−0.312** (")
     assert f.startswith("**+23")
     assert de.startswith("**−4.0**")
-    assert published == "−0.03 / +5.7 / −5.9 / +3.7"
+    assert (pairs, published) == ("2", "−0.03 / +5.7 / −5.9 / +3.7")
     assert cells(text, "gains")[-1] == "–"
 
 
 def test_what_is_missing_is_said() -> None:
     text = markdown(table())
-    assert "- to come, foa: fold 1 seed 0, fold 1 seed 1" in text
-    assert cells(text, "to come")[1:] == ["–"] * 9
+    assert "- to come: fold 1 seed 0, fold 1 seed 1" in text
+    assert cells(text, "to come")[1:] == ["–"] * 7 + ["0 of 2", "–", "–"]
+
+
+def test_a_row_half_done_says_so_and_is_paired_with_what_it_has() -> None:
+    rows = [
+        ComparedRow("CRNN", POOR),
+        ComparedRow("half", GOOD[:1], ["fold 1 seed 1"]),
+        ComparedRow("elsewhere", [run((16, 18), fold=2)]),
+        ComparedRow("not asked for", []),
+    ]
+    text = markdown(Comparison("t", "A table", "foa", rows, "CRNN"))
+    assert cells(text, "half")[-4:] == ["1", "1 of 2", "4", "–"]
+    assert cells(text, "half", nth=1)[-2] == "1"
+    whole = [ComparedRow("CRNN", POOR[:1]), ComparedRow("half", GOOD[:1])]
+    paired = markdown(Comparison("t", "A table", "foa", whole, "CRNN"))
+    assert cells(text, "half", nth=1) == cells(paired, "half", nth=1)
+    assert cells(text, "elsewhere", nth=1)[1:] == ["–"] * 5 + ["0", "–"]
+    assert cells(text, "not asked for")[1:] == ["–"] * 10
+    assert "- not asked for" not in text
+
+
+def test_without_the_reference_differences_are_to_come(tmp_path: Path) -> None:
+    rows = [ComparedRow("CRNN", []), ComparedRow("better", GOOD)]
+    comparison = Comparison("t", "A table", "foa", rows, "CRNN")
+    assert "Differences from CRNN come as soon as it has a result." in markdown(comparison)
+    write_comparison(tmp_path, comparison)
+    with (tmp_path / "t.csv").open() as file:
+        better = list(csv.DictReader(file))[-1]
+    assert (better["network"], better["er_gain"]) == ("better", "")
 
 
 def test_nothing_done_yet_is_a_table_too(tmp_path: Path) -> None:
-    rows = [ComparedRow("CRNN", "mic", [], ["fold 1 seed 0"])]
-    write_comparison(tmp_path, Comparison("t", "A table", rows, "CRNN"))
+    rows = [ComparedRow("CRNN", [], ["fold 1 seed 0"])]
+    write_comparison(tmp_path, Comparison("t", "A table", "mic", rows, "CRNN"))
     assert "Differences" not in (tmp_path / "t.md").read_text()
     assert (tmp_path / "t.csv").read_text().count("\n") == 1 + len(READINGS)
 
@@ -131,8 +160,6 @@ def test_the_csv_has_every_reading_and_the_difference(tmp_path: Path) -> None:
     assert {row["tested_recordings"] for row in each} == {"4"}
 
 
-def test_formats_stand_apart_and_pictures_last() -> None:
-    rows = [ComparedRow("CRNN", kind, POOR) for kind in ("foa", "mic")]
-    shown = Comparison("t", "A table", rows, "CRNN", pictures=[("a.svg", "What was heard")])
-    text = markdown(shown)
-    assert text.index("## FOA") < text.index("## MIC") < text.index("![What was heard](a.svg)")
+def test_pictures_stand_last() -> None:
+    shown = replace(table(), pictures=[("a.svg", "What was heard")])
+    assert markdown(shown).endswith("![What was heard](a.svg)\n\nWhat was heard\n")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sonoscope.core.errors import InputError
+from sonoscope.core import audio
+from sonoscope.core.audio import Recording
+from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.event import Event
 from sonoscope.metrics.dcase2019 import Counts, count
 from sonoscope.metrics.scored_run import read_run
@@ -26,11 +29,14 @@ from sonoscope.training.reproduce import (
     Training,
     Workplace,
     carry_out,
+    check_data,
     planned,
     read_heard,
     results,
+    shown,
     standing,
 )
+from sonoscope.training.seld_tables import PAPER_SCALE
 from sonoscope.training.tables import Table
 from tests.training import tiny_set
 
@@ -102,30 +108,56 @@ def test_what_is_done_is_never_done_again(done: Plan, data: Path) -> None:
     assert after == before
 
 
-def test_the_table_says_what_is_missing_and_shows_what_is_there(done: Plan, data: Path) -> None:
-    more = tiny_set.plan(done.out, Asked(("foa",), (1, 2), 1))
-    only_done = replace(more, rows=more.rows)
-    assert sum(each.is_done for each in only_done.trainings) == 2
-    text = (done.out / "tiny-table.md").read_text()
+def test_the_table_shows_what_is_there(done: Plan) -> None:
+    text = (done.out / "tiny-table-foa.md").read_text()
     assert "Still missing" not in text
     assert "| CRNN by another name |" in text
-    assert "![CRNN, foa, test fold 1, seed 0: split1_ir0_ov1_1](tiny-table-figure.svg)" in text
-    assert (done.out / "tiny-table-figure.svg").read_text().startswith("<svg")
+    assert "![CRNN, foa, test fold 1, seed 0: split1_ir0_ov1_1](tiny-table-foa-figure.svg)" in text
+    assert (done.out / "tiny-table-foa-figure.svg").read_text().startswith("<svg")
+
+
+def test_every_call_shows_what_others_came_to(done: Plan, data: Path) -> None:
+    """Fewer rows, seeds or folds are asked for, or others: nothing that is there goes away."""
+    fewer = tiny_set.plan(done.out, replace(ONE_EACH, rows=("CNN",)))
+    assert len(fewer.trainings) == 1
+    assert [len(results(row)) for row in shown(fewer, "foa")] == [1, 1, 1]
+    begun = tiny_set.plan(done.out, Asked(("foa",), (2,), 2)).trainings[-1]
+    begun.folder.mkdir()
+    other = tiny_set.plan(done.out, Asked(("foa",), (3,), 1, ("CNN",)))
+    places = [[(each.fold, each.seed) for each in row.trainings] for row in shown(other, "foa")]
+    begun.folder.rmdir()
+    assert places == [[(1, 0), (3, 0)], [(1, 0), (2, 1)], [(1, 0), (2, 1)]]
+    assert [row.trainings for row in shown(fewer, "mic")] == [(), (), ()]
+    names = {done.named("foa"), done.named("mic"), replace(done, scale=PAPER_SCALE).named("foa")}
+    assert names == {"tiny-table-foa", "tiny-table-mic", "tiny-table-foa-paper"}
+
+
+def test_results_of_other_recordings_are_not_shown_beside(
+    done: Plan, data: Path, tmp_path: Path
+) -> None:
+    """One recording is longer: another set, in which a table must not be gone on with."""
+    shutil.copytree(data, tmp_path / "data")
+    longer = np.zeros((4, 3 * tiny_set.RATE_HZ), np.float32)
+    path = tmp_path / "data" / "tau2019" / "foa_dev" / "split3_ir0_ov1_1.wav"
+    audio.write(path, Recording(longer, tiny_set.RATE_HZ), "pcm16")
+    check_data(done, data)
+    with pytest.raises(SettingError, match="was trained on others: name another --out"):
+        check_data(done, tmp_path / "data")
 
 
 def test_a_picture_shows_the_recording_that_is_most_like_what_is_wanted(
     done: Plan, data: Path
 ) -> None:
-    shown = pictured(done, tiny_set.SHOWN, data)
-    assert shown is not None
-    assert shown.recording == "split1_ir0_ov1_1"
-    assert shown.duration_s == tiny_set.DURATION_S
-    assert {shown.reference.labels[i] for i in np.unique(shown.reference.label)} == {
+    found = pictured(done.rows, tiny_set.SHOWN, data)
+    assert found is not None
+    assert found.recording == "split1_ir0_ov1_1"
+    assert found.duration_s == tiny_set.DURATION_S
+    assert {found.reference.labels[i] for i in np.unique(found.reference.label)} == {
         "knock",
         "speech",
         "cough",
     }
-    assert pictured(done, replace(tiny_set.SHOWN, row="none"), data) is None
+    assert pictured(done.rows, replace(tiny_set.SHOWN, row="none"), data) is None
 
 
 def event(label: str, onset_s: float, offset_s: float) -> Event:
@@ -150,8 +182,8 @@ def test_a_failure_is_told_and_the_others_go_on(data: Path, tmp_path: Path) -> N
     assert "loss must be a number" in failed.why_not
     assert not failed.is_done
     assert fine.is_done
-    text = (tmp_path / "mixed.md").read_text()
-    assert "wild, foa: fold 1 seed 0 (failed: the loss must be a number" in text
+    text = (tmp_path / "mixed-foa.md").read_text()
+    assert "wild: fold 1 seed 0 (failed: the loss must be a number" in text
     assert "| wild | – |" in text
 
 
@@ -180,9 +212,9 @@ def test_killed_at_any_moment_it_ends_with_the_same_numbers(
     done: Plan, data: Path, tmp_path: Path
 ) -> None:
     """Killed -9 with two at work and one done, gone on with one by one; children die with it."""
-    command = [sys.executable, "-m", "tests.training.tiny_set", str(data), str(tmp_path)]
+    command = [sys.executable, "-m", "tests.training.tiny_set", str(data), str(tmp_path), "2"]
     process = subprocess.Popen(
-        [*command, "2"], stdout=subprocess.PIPE, text=True, start_new_session=True, env=ENVIRONMENT
+        command, stdout=subprocess.PIPE, text=True, start_new_session=True, env=ENVIRONMENT
     )
     try:
         assert process.stdout is not None
@@ -191,18 +223,16 @@ def test_killed_at_any_moment_it_ends_with_the_same_numbers(
         process.communicate()
         finished = {p: p.read_bytes() for p in tmp_path.glob("runs/*/result.json")}
         assert 1 <= len(finished) < 4
-        subprocess.run(
-            [*command, "1"], check=True, timeout=250, env=ENVIRONMENT, capture_output=True
-        )
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+    reproduce(tiny_set.plan(tmp_path, tiny_set.QUICK), Workplace(data, tiny_set.ONE))
     assert all(path.read_bytes() == content for path, content in finished.items())
     after = numbers(tmp_path)
     assert len(after) == 4
     for name, counts in numbers(done.out).items():
         assert after[name] == counts
-    assert "Still missing" not in (tmp_path / "tiny-table.md").read_text()
+    assert "Still missing" not in (tmp_path / "tiny-table-foa.md").read_text()
 
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -105,7 +105,11 @@ def reproduce(
         int, typer.Option(min=1, help="Steps between two checkpoints.")
     ] = 100,
 ) -> None:
-    """Train and score the rows of a table; stopped at any moment, it goes on when called again."""
+    """Train and score the rows of a table; stopped at any moment, it goes on when called again.
+
+    Each channel format has a table of its own, OUT/NAME-FORMAT.md (NAME-FORMAT-paper.md at scale
+    paper) and .csv; it shows every training of its rows in OUT, from earlier calls too.
+    """
     if any(importlib.util.find_spec(name) is None for name in EXTRA):
         raise SettingError(
             "sonoscope reproduce needs the training extra: pip install 'sonoscope[train]'"
@@ -131,7 +135,8 @@ def reproduce(
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the last checkpoints", file=sys.stderr)
         raise typer.Exit(1) from None
-    print(out / f"{name}.md")
+    for heard_as in plan.formats:
+        print(out / f"{plan.named(heard_as)}.md")
     if failed := [each for each in plan.trainings if not each.is_done]:
         for training in failed:
             print(f"{training.folder.name}:{training.why_not}", file=sys.stderr)

@@ -1,10 +1,10 @@
 """Networks compared in one table: Markdown for reading, csv for reckoning.
 
 Beside each score stand its spread over seeds (±) and its 95 % interval over recordings, and below
-the paired differences from one row, bold where zero lies outside the interval. What has not been
-trained yet is said, and what was published stands beside.
+the paired differences from one row, bold where zero lies outside the interval. How many of a row's
+trainings are done is said in the row, which ones are not below, and what was published beside.
 
-Columns of the csv, one line a row, channel format and reading (`metrics.scored_run`): for each
+Columns of the csv, one line a row and reading (`metrics.scored_run`): for each
 score X in er, f, de_deg, fr, seld, frame_er, frame_f: X, X_spread, X_low, X_high; and the same of
 the difference as X_gain, X_gain_spread, X_gain_low, X_gain_high. F and FR are fractions.
 """
@@ -26,6 +26,8 @@ _NAMED = {"er": "ER", "f": "F %", "de_deg": "DE °", "fr": "FR %", "seld": "SELD
 _DECIMALS = {"er": 3, "f": 1, "de_deg": 1, "fr": 1, "seld": 3}
 _PERCENT = ("f", "fr")
 NOTHING = "–"
+_ENDS = ("", "_spread", "_low", "_high")
+_UNKNOWN = {f"{name}{mark}{end}": "" for mark in ("", "_gain") for name in SCORES for end in _ENDS}
 
 Figures = tuple[float | None, float | None, float | None, float | None]
 """ER, F, DE in degrees, FR; fractions; None where nothing was published."""
@@ -33,16 +35,16 @@ Figures = tuple[float | None, float | None, float | None, float | None]
 
 @dataclass(frozen=True, slots=True)
 class ComparedRow:
-    """A network in one channel format.
+    """A network.
 
     Attributes
     ----------
-    name, channel_format
+    name
         What it is called by.
     runs
         Its trainings that are done.
     missing
-        Words for those that are not.
+        Words for those that are begun or asked for.
     published
         Figures of a paper.
     is_gain
@@ -52,7 +54,6 @@ class ComparedRow:
     """
 
     name: str
-    channel_format: str
     runs: Sequence[ScoredRun]
     missing: Sequence[str] = ()
     published: Figures = (None, None, None, None)
@@ -67,9 +68,11 @@ class Comparison:
     Attributes
     ----------
     name, title
-        What it is called by, and what it shows.
+        What its files are called by, and what it shows.
+    channel_format
+        In which format all of it was heard.
     rows
-        In their order, each format after the other.
+        In their order.
     reference
         The row from which differences are taken.
     reading
@@ -82,6 +85,7 @@ class Comparison:
 
     name: str
     title: str
+    channel_format: str
     rows: Sequence[ComparedRow]
     reference: str
     reading: Reading = "rounded"
@@ -98,40 +102,40 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
 
 def markdown(comparison: Comparison) -> str:
     """Write the table for reading."""
-    parts = [f"# {comparison.name}: {comparison.title}", *comparison.facts]
-    for channel_format in dict.fromkeys(row.channel_format for row in comparison.rows):
-        rows = [row for row in comparison.rows if row.channel_format == channel_format]
-        parts += _of_format(channel_format.upper(), rows, comparison)
-    missing = [
-        f"{row.name}, {row.channel_format}: {', '.join(row.missing)}"
-        for row in comparison.rows
-        if row.missing
-    ]
-    if missing:
-        parts.append("## Still missing\n\n" + "\n".join(f"- {line}" for line in missing))
+    rows, kind = comparison.rows, comparison.channel_format.upper()
+    parts = [f"# {comparison.name}: {comparison.title} ({kind})", *comparison.facts]
+    parts += [_scores(rows, comparison.reading), *_compared(comparison)]
+    if done := [row for row in rows if row.runs]:
+        parts += ["What each took", _costs(done)]
+    if sources := dict.fromkeys(row.source for row in rows if row.source):
+        parts.append(f"Published: {'; '.join(sources)}.")
+    if missing := [f"- {row.name}: {', '.join(row.missing)}" for row in rows if row.missing]:
+        parts.append("## Still missing\n\n" + "\n".join(missing))
     parts += [f"![{caption}]({name})\n\n{caption}" for name, caption in comparison.pictures]
     return "\n\n".join(parts) + "\n"
 
 
-def _of_format(name: str, rows: Sequence[ComparedRow], comparison: Comparison) -> list[str]:
-    done = [row for row in rows if row.runs]
-    reference = next((row for row in done if row.name == comparison.reference), None)
-    parts = [f"## {name}", _scores(rows, comparison.reading)]
-    if reference is not None and len(done) > 1:
-        parts += [
-            f"Differences from {comparison.reference}, paired by recording",
-            _gains(rows, reference, comparison.reading),
-        ]
-    if done:
-        parts += ["What each took", _costs(done)]
-    sources = dict.fromkeys(row.source for row in rows if row.source)
-    if sources:
-        parts.append(f"Published: {'; '.join(sources)}.")
-    return parts
+def _compared(comparison: Comparison) -> list[str]:
+    """Say what differs from the reference, or why nothing can be said yet."""
+    reference = _reference(comparison)
+    others = [row for row in comparison.rows if row.runs and row is not reference]
+    if not others:
+        return []
+    if not reference.runs:
+        return [f"Differences from {reference.name} come as soon as it has a result."]
+    return [
+        f"Differences from {reference.name}, paired by recording, fold and seed",
+        _gains(others, reference, comparison.reading),
+    ]
+
+
+def _reference(comparison: Comparison) -> ComparedRow:
+    return next(row for row in comparison.rows if row.name == comparison.reference)
 
 
 def _scores(rows: Sequence[ComparedRow], reading: Reading) -> str:
-    heads = ["Network", *_NAMED.values(), "Folds", "Seeds", "Recordings", "Published ER F DE FR"]
+    heads = ["Network", *_NAMED.values(), "Folds", "Seeds", "Trainings", "Recordings"]
+    heads.append("Published ER F DE FR")
     lines = []
     for row in rows:
         found = estimates(row.runs, reading) if row.runs else {}
@@ -142,26 +146,32 @@ def _scores(rows: Sequence[ComparedRow], reading: Reading) -> str:
 
 
 def _runs(row: ComparedRow, reading: Reading) -> list[str]:
-    """Count folds, seeds and recordings tested."""
+    """Count folds, seeds, trainings done of those begun or asked for, and recordings tested."""
+    whole = len(row.runs) + len(row.missing)
+    done = f"{len(row.runs)} of {whole}" if row.missing else str(whole) if whole else NOTHING
     if not row.runs:
-        return [NOTHING, NOTHING, NOTHING]
+        return [NOTHING, NOTHING, done, NOTHING]
     by_fold = {run.fold: len(run.counts[reading]) for run in row.runs}
     seeds = [sum(run.fold == fold for run in row.runs) for fold in by_fold]
     most = str(max(seeds)) if len(set(seeds)) == 1 else f"{min(seeds)} to {max(seeds)}"
-    return [", ".join(map(str, sorted(by_fold))), most, str(sum(by_fold.values()))]
+    return [", ".join(map(str, sorted(by_fold))), most, done, str(sum(by_fold.values()))]
 
 
 def _gains(rows: Sequence[ComparedRow], reference: ComparedRow, reading: Reading) -> str:
-    heads = ["Network", *(f"Δ {name}" for name in _NAMED.values()), "Published Δ ER F DE FR"]
+    heads = ["Network", *(f"Δ {name}" for name in _NAMED.values()), "Pairs"]
+    heads.append("Published Δ ER F DE FR")
     lines = []
     for row in rows:
-        if row is reference or not row.runs:
-            continue
         found = differences(row.runs, reference.runs, reading)
         cells = [_gain(name, found[name]) if found else NOTHING for name in _NAMED]
+        pairs = str(len(_places(row) & _places(reference)))
         published = _published(row.published, signed=True) if row.is_gain else NOTHING
-        lines.append([row.name, *cells, published])
+        lines.append([row.name, *cells, pairs, published])
     return _table(heads, lines)
+
+
+def _places(row: ComparedRow) -> set[tuple[int, int]]:
+    return {(run.fold, run.seed) for run in row.runs}
 
 
 def _costs(rows: Sequence[ComparedRow]) -> str:
@@ -233,23 +243,20 @@ def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 def _summary(comparison: Comparison) -> list[dict[str, str | float | int]]:
     lines = []
+    reference = _reference(comparison)
     for row in comparison.rows:
-        reference = next(
-            other
-            for other in comparison.rows
-            if (other.name, other.channel_format) == (comparison.reference, row.channel_format)
-        )
         for reading in READINGS:
             line: dict[str, str | float | int] = {
                 "table": comparison.name,
                 "network": row.name,
-                "format": row.channel_format,
+                "format": comparison.channel_format,
                 "reading": reading,
                 "runs": len(row.runs),
                 "missing": len(row.missing),
                 "folds": len({run.fold for run in row.runs}),
                 "seeds": len({run.seed for run in row.runs}),
                 "reference": comparison.reference,
+                **_UNKNOWN,
             }
             if row.runs:
                 line |= _columns(estimates(row.runs, reading), "")
@@ -262,12 +269,7 @@ def _columns(found: dict[str, Estimate], mark: str) -> dict[str, str | float | i
     return {
         f"{name}{mark}{end}": round(value, 6)
         for name, each in found.items()
-        for end, value in (
-            ("", each.value),
-            ("_spread", each.spread),
-            ("_low", each.low),
-            ("_high", each.high),
-        )
+        for end, value in zip(_ENDS, (each.value, each.spread, each.low, each.high), strict=True)
     }
 
 
@@ -280,7 +282,7 @@ def _each_run(comparison: Comparison) -> list[dict[str, str | float | int]]:
                 line: dict[str, str | float | int] = {
                     "table": comparison.name,
                     "network": row.name,
-                    "format": row.channel_format,
+                    "format": comparison.channel_format,
                     "fold": run.fold,
                     "seed": run.seed,
                     "reading": reading,

@@ -12,7 +12,7 @@ from sonoscope.core.event import Event
 from sonoscope.core.frame_table import FrameTable, to_frames
 from sonoscope.training.hearing import FRAMES_PER_S
 from sonoscope.training.material import gather
-from sonoscope.training.reproduce import HEARD, Plan, Training, read_heard
+from sonoscope.training.reproduce import HEARD, PlannedRow, Training, read_heard
 from sonoscope.training.tables import Picture
 
 
@@ -39,7 +39,7 @@ class Pictured:
     duration_s: float
 
 
-def pictured(plan: Plan, picture: Picture, data: Path) -> Pictured | None:
+def pictured(rows: Sequence[PlannedRow], picture: Picture, data: Path) -> Pictured | None:
     """Find what a picture shows; None while there is no result for it.
 
     Raises
@@ -49,7 +49,7 @@ def pictured(plan: Plan, picture: Picture, data: Path) -> Pictured | None:
     """
     done = [
         training
-        for row in plan.rows
+        for row in rows
         if row.row.name == picture.row
         for training in row.trainings
         if training.is_done

@@ -17,6 +17,7 @@ the same training share it. What has a result is done.
 import json
 import math
 import platform
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -31,7 +32,7 @@ from torch import nn
 
 from sonoscope.core.audio import probe, read
 from sonoscope.core.durable import replacing, write_text
-from sonoscope.core.errors import InputError, SonoscopeError
+from sonoscope.core.errors import InputError, SettingError, SonoscopeError
 from sonoscope.core.frame_table import FrameTable
 from sonoscope.core.frames import whole_samples
 from sonoscope.datasets.processes import each_done
@@ -42,7 +43,7 @@ from sonoscope.training import checkpoint
 from sonoscope.training.assembly import load, parts
 from sonoscope.training.hearing import FRAMES_PER_S, hear, readings, table
 from sonoscope.training.loop import Listener, Machine, Progress, fit
-from sonoscope.training.material import Material, gather
+from sonoscope.training.material import Material, data_hash, gather
 from sonoscope.training.recipe import TrainRecipe, fingerprint, to_json
 from sonoscope.training.tables import Format, Row, Scale, Table, recipes_of
 
@@ -89,7 +90,7 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRow:
-    """A row of a table in one format, with its trainings."""
+    """A row of a table in one format, with its trainings; none where nothing of it is asked for."""
 
     row: Row
     heard_as: Format
@@ -114,6 +115,15 @@ class Plan:
     scale: Scale
     rows: tuple[PlannedRow, ...]
     out: Path
+
+    @property
+    def formats(self) -> tuple[Format, ...]:
+        """Channel formats, each of which has a table of its own."""
+        return tuple(dict.fromkeys(row.heard_as for row in self.rows))
+
+    def named(self, heard_as: Format) -> str:
+        """Name the files of a format's table, without suffix."""
+        return f"{self.table.name}-{heard_as}{self.scale.mark}"
 
     @property
     def trainings(self) -> tuple[Training, ...]:
@@ -170,7 +180,7 @@ def planned(table: Table, scale: Scale, asked: Asked, out: Path) -> Plan:
     """
     places = [
         (fold, seed)
-        for fold in asked.folds or scale.folds
+        for fold in dict.fromkeys(asked.folds or scale.folds)
         for seed in range(asked.seeds or scale.seeds)
     ]
     rows = tuple(
@@ -195,17 +205,51 @@ def _training(
     return Training(stages, heard_as, fold, seed, row.threshold, folder)
 
 
+def shown(plan: Plan, heard_as: Format) -> tuple[PlannedRow, ...]:
+    """List every row of a table in one format, with the trainings that are known of it.
+
+    They are those that the plan asks for, and those of the same scale that lie in its folder, done
+    or begun: what another call came to stays in the table.
+    """
+    asked = {row.row.name: row.trainings for row in plan.rows if row.heard_as == heard_as}
+    places = _places(plan.out, heard_as)
+    rows = []
+    for row in plan.table.rows:
+        here = (_training(row, heard_as, *place, plan.scale, plan.out) for place in places)
+        known = (*asked.get(row.name, ()), *(each for each in here if each.folder.is_dir()))
+        once = {each.folder: each for each in known}
+        order = sorted(once.values(), key=lambda each: (each.seed, each.fold))
+        rows.append(PlannedRow(row, heard_as, tuple(order)))
+    return tuple(rows)
+
+
+def _places(out: Path, heard_as: Format) -> list[tuple[int, int]]:
+    """List the folds and seeds of all trainings in a folder, of whatever row."""
+    told = re.compile(rf"-{heard_as}-fold([1-4])-seed(\d+)-")
+    found = [told.search(folder.name) for folder in (out / "runs").glob("*")]
+    return sorted({(int(each[1]), int(each[2])) for each in found if each})
+
+
 def check_data(plan: Plan, data: Path) -> None:
-    """Refuse data without the recordings of a plan.
+    """Refuse data without the recordings of a plan, or others than a table was begun with.
 
     Raises
     ------
     InputError, SettingError
-        Naming what is not there.
+        Naming what is not there, or what was trained with other recordings.
     """
-    left = {each.heard_as: each for each in plan.trainings if not each.is_done}
-    for training in left.values():
-        gather(training.recipes[-1], data)
+    for heard_as in plan.formats:
+        material: dict[int, Material] = {}
+        for training in (each for row in shown(plan, heard_as) for each in row.trainings):
+            asked = training.recipes[-1]
+            if training.fold not in material:
+                material[training.fold] = gather(asked, data)
+            before = checkpoint.position(training.folder)
+            if before and before.data_hash != data_hash(asked, material[training.fold]):
+                raise SettingError(
+                    f"{plan.out} must hold trainings on the recordings in {data}, but"
+                    f" {training.folder.name} was trained on others: name another --out"
+                )
 
 
 def carry_out(plan: Plan, where: Workplace, jobs: int) -> Iterator[Training]:
@@ -237,7 +281,7 @@ class _Work:
         try:
             _do(training, self.where)
         except (SonoscopeError, RuntimeError) as error:  # torch's own are RuntimeErrors
-            write_text(training.folder / FAILURE, f"{error}\n")
+            write_text(training.folder / FAILURE, " ".join(str(error).split()) + "\n")
 
 
 def _do(training: Training, where: Workplace) -> None:

@@ -243,5 +243,6 @@ PAPER_SCALE = Scale(
     },
     says="Scale paper: windows of 2.5 s, 32 in a step, 7500 steps (50 epochs of 200 recordings),"
     " Adam at 1e-3; the weights of the best validation are tested.",
+    mark="-paper",
 )
 SCALES = {each.name: each for each in (SMALL, PAPER_SCALE)}

@@ -81,7 +81,7 @@ class Picture:
     name
         Of the file, without suffix.
     row
-        Whose network; the first of its trainings that is done, FOA before MIC.
+        Whose network; the first of its trainings that is done.
     shows, like
         Which recording: that of the test fold with most nearly so many labels, or stretches in
         which several events sound at once.
@@ -146,6 +146,8 @@ class Scale:
         Settings of the recipe.
     says
         The same in words.
+    mark
+        What it adds to the names of a table's files.
     """
 
     name: str
@@ -153,6 +155,7 @@ class Scale:
     seeds: int
     settings: Settings
     says: str
+    mark: str = ""
 
 
 def recipes_of(
