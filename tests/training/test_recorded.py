@@ -201,6 +201,14 @@ def test_the_last_batch_of_a_sweep_is_what_is_left(scenes: list[RecordedScene]) 
         sweep.batch(2, 4, 1.0)
 
 
+def test_a_sweep_hears_the_same_recordings_in_every_format(data: Path) -> None:
+    foa, tetra = (tau2019.recordings(data / "tau2019", each) for each in ("foa", "tetra"))
+    assert RecordedSweep([foa, tetra], READING).n_batches(2, 6.0) == len(foa)
+    for other, told in ((tetra[1:], "split1_ir1_ov1_1 is not in"), (tetra[::-1], "another order")):
+        with pytest.raises(SettingError, match=f"same in every format, but .*{told}"):
+            RecordedSweep([foa, other], READING)
+
+
 def test_recordings_are_spread_over_all_there_are() -> None:
     names = list("abcdefghij")
     assert spread(names, 5) == ("a", "c", "e", "g", "i")
@@ -273,6 +281,8 @@ def test_what_is_missing_is_said(data: Path, tmp_path: Path) -> None:
         RecordedStream([[replace(scene, table=None)]], READING, 0)
     with pytest.raises(SettingError, match="at least one in each format"):
         RecordedStream([[scene], []], READING, 0)
+    with pytest.raises(InputError, match=r"split3.*wav: stereo must have 2 channels, but 4"):
+        RecordedStream([[replace(scene, channel_format="stereo")]], READING, 0)
     assert scene.table is not None
     with pytest.raises(InputError, match=r"split3.*csv: .*label must be one of bang"):
         RecordedStream([[scene]], replace(READING, labels=("bang",)), 0)

@@ -12,7 +12,7 @@ and kept as the few cells in which something sounds.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -125,9 +125,12 @@ def made_ready(scenes: Sequence[RecordedScene], reading: Reading) -> tuple[Known
     Raises
     ------
     InputError
-        If a recording has no table, or either cannot be read, or a label is not known.
+        If a recording has no table, or either cannot be read, a label is not known, or its channels
+        are not those of its format.
     """
     files = prepared([scene.audio for scene in scenes], reading.rate_hz, reading.cache)
+    for scene, file in zip(scenes, files, strict=True):
+        audio.check_format(replace(file, path=scene.audio), scene.channel_format)
     return tuple(
         Known(scene, file, _truth(scene, file, reading))
         for scene, file in zip(scenes, files, strict=True)
@@ -257,6 +260,14 @@ class Sweeping(Protocol):
 
 class RecordedSweep(_Cutter):
     """Recordings from end to end, window after window; each format hears the same ones."""
+
+    def __init__(self, by_format: Sequence[Sequence[RecordedScene]], reading: Reading) -> None:
+        names = [tuple(scene.name for scene in scenes) for scenes in by_format]
+        if len(set(names)) > 1:
+            alone = sorted(set[str]().union(*names) - set(names[0]).intersection(*names))
+            told = f"{alone[0]} is not in each" if alone else "they stand in another order"
+            raise SettingError(f"recordings must be the same in every format, but {told}")
+        super().__init__(by_format, reading)
 
     def batch(self, step: int, size: int, window_s: float) -> Batch:
         """Cut the windows of a step, as many of each format; the last batch may be smaller."""
