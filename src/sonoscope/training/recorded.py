@@ -23,22 +23,14 @@ from numpy import ndarray
 from torch import Tensor
 
 from sonoscope.core import audio
-from sonoscope.core.array import EM32, TETRAHEDRON, MicArray
 from sonoscope.core.audio import AudioFile
 from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.frames import FrameGrid, whole_samples
 from sonoscope.datasets.prepared import prepared
 from sonoscope.datasets.recordings import RecordedScene
 from sonoscope.simulation.augment import AugmentationSettings, augmented
-from sonoscope.simulation.scene_settings import FoaKind
 from sonoscope.simulation.stream import Batch
 from sonoscope.targets.sources import Sources, lay_out
-
-_ENCODED_FROM: dict[FoaKind, MicArray | None] = {
-    "ideal": None,
-    "em32": EM32,
-    "tetra": TETRAHEDRON,
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,6 +169,14 @@ class _Cutter:
         parts = (torch.from_numpy(part.astype(np.float32)) for part in truth)
         return torch.from_numpy(np.ascontiguousarray(sound)), *parts
 
+    def _share(self, size: int) -> int:
+        if size % len(self.formats):
+            raise SettingError(
+                f"batch_size must be a multiple of {len(self.formats)} (one part a channel "
+                f"format), but {size} was given"
+            )
+        return size // len(self.formats)
+
 
 class RecordedStream(_Cutter):
     """Random crops without end: the batch of a step is a pure function of seed and step.
@@ -192,9 +192,7 @@ class RecordedStream(_Cutter):
     seed
         Which crops.
     augmentation
-        How they are turned and mirrored.
-    foa_encoder
-        What FOA is taken for then: ideal, or encoded by an array, whose symmetries it then follows.
+        How they are turned and mirrored; FOA is taken for ideal then.
     """
 
     def __init__(
@@ -204,22 +202,14 @@ class RecordedStream(_Cutter):
         seed: int,
         *,
         augmentation: AugmentationSettings | None = None,
-        foa_encoder: FoaKind = "ideal",
     ) -> None:
         super().__init__(by_format, reading)
         self.seed = seed
         self._augmentation = augmentation or AugmentationSettings()
-        self._encoded_from = _ENCODED_FROM[foa_encoder]
 
     def batch(self, step: int, size: int, window_s: float) -> Batch:
         """Crop the windows of a training step."""
-        share, rest = divmod(size, len(self.formats))
-        if rest:
-            raise SettingError(
-                f"batch_size must be a multiple of {len(self.formats)} (one part a channel "
-                f"format), but {size} was given"
-            )
-        n_frames = self.n_window_frames(window_s)
+        share, n_frames = self._share(size), self.n_window_frames(window_s)
         crops = [self._crop(step * size + i, i // share, n_frames) for i in range(size)]
         return Batch(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
 
@@ -239,7 +229,6 @@ class RecordedStream(_Cutter):
                 channel_format,
                 self._generator(number, stream=2),
                 self._augmentation,
-                self._encoded_from if channel_format == "foa" else None,
             )
         return sound, active, direction, distance_m
 
@@ -316,11 +305,3 @@ class RecordedSweep(_Cutter):
             np.concatenate(row)[: known.n_frames]
             for row, known in zip(rows, self.known[0], strict=True)
         ]
-
-    def _share(self, size: int) -> int:
-        if size % len(self.formats):
-            raise SettingError(
-                f"batch_size must be a multiple of {len(self.formats)} (one part a channel "
-                f"format), but {size} was given"
-            )
-        return size // len(self.formats)
