@@ -73,9 +73,10 @@ def analyze(
 
     Each recording gets a folder OUT/NAME/ with events.csv, events.json, dcase2019.csv,
     dcase2020.csv, audacity.txt, raven.txt and report.html; several recordings also get
-    OUT/events.csv and OUT/index.html. A score is the probability that the event is right, a spread
-    the radius that holds its true direction with 90 % probability. A recording that cannot be read
-    costs a line and exit code 1; the rest goes on.
+    OUT/events.csv and OUT/index.html. With a calibrated model, as those shipped are, a score is the
+    probability that the event is right and a spread the radius that holds its true direction with
+    90 % probability. A recording that cannot be read costs a line and exit code 1; the rest goes
+    on.
     """
     if truth is not None and len(files) > 1:
         raise SettingError(f"--truth must come with one recording, but {len(files)} were given")
@@ -224,7 +225,7 @@ def _shown(event: dict[str, Any]) -> Iterator[str]:
     yield f"{event['onset_s']:.2f}"
     yield f"{event['offset_s']:.2f}"
     for key, mark in (("azimuth_deg", ""), ("elevation_deg", ""), ("spread_deg", "±")):
-        yield "" if event[key] is None else f"{mark}{event[key]:.0f}°"
+        yield "" if event[key] is None else f"{mark}{round(event[key])}°"
     scatter = f" ±{event['score_std']:.2f}" if "score_std" in event else ""
     yield f"{event['score']:.2f}{scatter}"
 

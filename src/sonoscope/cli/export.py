@@ -18,7 +18,12 @@ class HeardAs(StrEnum):
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint-*.safetensors of a training.")],
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            help="A checkpoint of a training: checkpoint-*.safetensors or best.safetensors."
+        ),
+    ],
     *,
     out: Annotated[Path, typer.Option(help="The model file to write, ending in .onnx.")],
     heard_as: Annotated[
@@ -29,7 +34,8 @@ def export(
         Path | None,
         typer.Option(
             envvar="SONOSCOPE_DATA",
-            help="Clips as in training, to tune thresholds on the recipe's validation scenes.",
+            help="Data as in training: thresholds are tuned and scores and regions calibrated on "
+            "the recipe's validation scenes or recordings.",
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="What the model is called.")] = None,

@@ -1,5 +1,6 @@
 """From a checkpoint to a model file: the averaged weights, one channel format, the card."""
 
+import math
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -57,9 +58,10 @@ def export(
     name
         What the model is called; the recipe's name and the format where None.
     data
-        The folder of the training's clips: thresholds are then tuned on the recipe's validation
-        scenes, scores and regions calibrated on others of them, and the card thanks the clips'
-        authors. Without it every threshold is 0.4 and nothing is calibrated.
+        The folder of the training's data: thresholds are then tuned on the recipe's validation
+        scenes, scores and regions calibrated on others of them (on the same where recordings are
+        trained on), and the card thanks the authors. Without it every threshold is 0.4 and nothing
+        is calibrated.
 
     Raises
     ------
@@ -87,12 +89,14 @@ def export(
             judged = heard(range(_SCENES // _AT_ONCE, (_SCENES + _JUDGED) // _AT_ONCE))
         decoding, scores = tuned(answers, recipe.labels, grid)
         worth = calibration(judged, recipe.labels, grid, decoding)
-        metrics["validation"] = {
-            "ER": round(scores.er, 4),
-            "F": round(scores.f, 4),
-            "DE": round(scores.de_deg, 2),
-            "FR": round(scores.fr, 4),
-        }
+        metrics["validation"] = _finite(
+            {
+                "ER": round(scores.er, 4),
+                "F": round(scores.f, 4),
+                "DE": round(scores.de_deg, 2),
+                "FR": round(scores.fr, 4),
+            }
+        )
     window = whole_samples(WINDOW_S, rate_hz)
     graph, target = to_onnx(alone, len(recipe.labels), window), target_of(recipe.network)
     card = Card(
@@ -140,9 +144,14 @@ def note_metrics(path: Path, test_set: str, metrics: dict[str, float]) -> None:
     graph = onnx.load(path)
     text = next(entry.value for entry in graph.metadata_props if entry.key == CARD_KEY)
     card = read_card(text, where=str(path))
-    noted = replace(card, metrics=card.metrics | {test_set: metrics})
+    noted = replace(card, metrics=card.metrics | {test_set: _finite(metrics)})
     onnx.helper.set_model_props(graph, {CARD_KEY: card_text(noted)})
     write_bytes(path, graph.SerializeToString())
+
+
+def _finite(metrics: dict[str, float]) -> dict[str, float]:
+    """Leave out what is no number, as DE is not where nothing is found: JSON has no word for it."""
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
 
 
 def _thanked(material: Material) -> list[str]:
