@@ -277,6 +277,11 @@ def test_what_a_year_does_not_have_is_refused(tmp_path: Path) -> None:
         assert isinstance(refused.exception, InputError)
         assert message in str(refused.exception)
         assert f"{other}.csv" in str(refused.exception)
+    for metric, seconds in (("dcase2019", "inf"), ("dcase2021", "1e300"), ("dcase2025", "inf")):
+        far = tmp_path / "far.csv"
+        refused = run(far, far, "--metric", metric, "--mode", "official", "--duration", seconds)
+        assert isinstance(refused.exception, SettingError)
+        assert "--duration must be at most 100000 s, but" in str(refused.exception)
     average = run(tmp_path / "truth.csv", tmp_path / "heard.csv", "--average", "macro")
     assert isinstance(average.exception, SettingError)
     assert "--average must be left out for dcase2019" in str(average.exception)

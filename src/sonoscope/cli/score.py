@@ -119,6 +119,7 @@ def score(
             f"--average must be left out for {metric.value}, which counts all labels together, "
             f"but {average.value} was given"
         )
+    _check_duration(duration)
     given = None if labels is None else _split(labels)
     skip = metric is not Metric.DCASE2019 and mode is ScoreMode.OFFICIAL
     recordings = [_read(paths) for paths in _pairs(ref, pred, skip=skip)]
@@ -171,6 +172,15 @@ def _year(metric: Metric) -> Year:
             from sonoscope.metrics.dcase2025 import count as count_2025
 
             return Year(count_2025, LABELS_2025, by_label=True)
+
+
+def _check_duration(duration_s: float | None) -> None:
+    from sonoscope.metrics.dcase2019 import MAX_DURATION_S
+
+    if duration_s is not None and duration_s > MAX_DURATION_S:
+        raise SettingError(
+            f"--duration must be at most {MAX_DURATION_S} s, but {duration_s:g} was given"
+        )
 
 
 def _split(labels: str) -> list[str]:
