@@ -333,7 +333,8 @@ def test_a_file_of_another_name_is_refused_and_hidden_ones_are_not_seen(tmp_path
 
 @pytest.mark.parametrize("channel_format", ["foa", "tetra", "stereo"])
 def test_a_naming_of_ones_own(tmp_path: Path, channel_format: RecordingFormat) -> None:
-    write(tmp_path, "sounds/a/one.wav", "tables/a/one.csv", FRAMES_2020)
-    found = pair_up(tmp_path, [("sounds", "tables")], Naming(re.compile("[a-z]+")), channel_format)
+    sounds = {"foa": "foa", "tetra": "mic", "stereo": "stereo"}[channel_format]
+    write(tmp_path, f"{sounds}_dev/a/one.wav", "metadata_dev/a/one.csv", FRAMES_2020)
+    found = pair_up(tmp_path, Naming(re.compile("[a-z]+")), channel_format)
     assert [(each.name, each.fold, each.room) for each in found] == [("one", 0, None)]
-    assert found[0].table == tmp_path / "tables" / "a" / "one.csv"
+    assert found[0].table == tmp_path / "metadata_dev" / "a" / "one.csv"

@@ -19,11 +19,13 @@ from typing import Literal, NamedTuple
 from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.event import Event
 from sonoscope.core.event_table import read_events
+from sonoscope.simulation.sources import MODELLED
 
 RecordingFormat = Literal["foa", "tetra", "stereo"]
 
 SOUND_SUFFIXES = frozenset({".wav", ".flac"})
-MODELLED = "modelled"
+
+_FOLDER: dict[RecordingFormat, str] = {"foa": "foa", "tetra": "mic", "stereo": "stereo"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +114,20 @@ class Naming:
         return Told(fold, None if room is None else self.room(fold, room))
 
 
-def pair_up(
-    folder: Path,
-    parts: Sequence[tuple[str, str]],
-    naming: Naming,
-    channel_format: RecordingFormat,
-) -> list[RecordedScene]:
-    """List the recordings of a set whose sounds and tables have the same names below two folders.
+def pair_up(folder: Path, naming: Naming, channel_format: RecordingFormat) -> list[RecordedScene]:
+    """List the recordings of a set: development, and evaluation (fold 0) if it is there.
+
+    Sounds lie in `foa_dev/`, `mic_dev/` or `stereo_dev/`, their tables under the same names in
+    `metadata_dev/`; those of the evaluation in folders on `_eval`.
 
     Parameters
     ----------
     folder
         Of the set.
-    parts
-        Folders of sounds, each with that of its tables; those that are not there are left out.
     naming
         What recordings are called.
+    channel_format
+        Which sounds.
 
     Returns
     -------
@@ -138,7 +138,10 @@ def pair_up(
     InputError
         If no folder of sounds is there or none holds a recording, or one is named otherwise.
     """
-    there = [(folder / sounds, folder / tables) for sounds, tables in parts]
+    there = [
+        (folder / f"{_FOLDER[channel_format]}_{part}", folder / f"metadata_{part}")
+        for part in ("dev", "eval")
+    ]
     found = [
         _recording(folder, path, tables / path.relative_to(sounds).with_suffix(".csv"), naming,
                    channel_format)

@@ -36,7 +36,6 @@ ROOMS_APART = True
 
 _SYNTHETIC = (1, 2)
 _MIX = r"(?:fold(?P<fold>\d)_(?P<room>room\d+)_)?mix\d+"
-_FOLDER = {"foa": "foa", "tetra": "mic"}
 
 
 def _room(fold: int, room: str) -> str:
@@ -55,9 +54,7 @@ def recordings(folder: Path, channel_format: Literal["foa", "tetra"]) -> list[Re
     InputError
         If there are none, or one is named otherwise.
     """
-    sounds = _FOLDER[channel_format]
-    parts = [(f"{sounds}_{part}", f"metadata_{part}") for part in ("dev", "eval")]
-    return pair_up(folder, parts, _NAMING, channel_format)
+    return pair_up(folder, _NAMING, channel_format)
 
 
 def stereo_recordings(folder: Path) -> list[RecordedScene]:
@@ -68,5 +65,4 @@ def stereo_recordings(folder: Path) -> list[RecordedScene]:
     InputError
         If there are none, or one is named otherwise.
     """
-    parts = [(f"stereo_{part}", f"metadata_{part}") for part in ("dev", "eval")]
-    return pair_up(folder, parts, _STEREO_NAMING, "stereo")
+    return pair_up(folder, _STEREO_NAMING, "stereo")

@@ -37,7 +37,6 @@ EVALUATION = Folds((2, 3, 4), (1,), (0,))
 ROOMS_APART = False
 
 _NAMING = Naming(re.compile(r"split(?P<fold>\d)(?:_(?P<room>ir\d)_ov\d)?_\d+"))
-_FOLDER = {"foa": "foa", "tetra": "mic"}
 
 
 def recordings(folder: Path, channel_format: Literal["foa", "tetra"]) -> list[RecordedScene]:
@@ -48,6 +47,4 @@ def recordings(folder: Path, channel_format: Literal["foa", "tetra"]) -> list[Re
     InputError
         If there are none, or one is named otherwise.
     """
-    sounds = _FOLDER[channel_format]
-    parts = [(f"{sounds}_{part}", f"metadata_{part}") for part in ("dev", "eval")]
-    return pair_up(folder, parts, _NAMING, channel_format)
+    return pair_up(folder, _NAMING, channel_format)

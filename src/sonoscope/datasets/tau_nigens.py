@@ -36,7 +36,6 @@ _NAMING = Naming(
     re.compile(r"(?:fold(?P<fold>\d)_(?P<room>room\d+)_)?mix\d+(?:_ov\d)?"),
     lambda fold, room: f"fold{fold}_{room}",
 )
-_FOLDER = {"foa": "foa", "tetra": "mic"}
 
 
 def recordings(folder: Path, channel_format: Literal["foa", "tetra"]) -> list[RecordedScene]:
@@ -47,6 +46,4 @@ def recordings(folder: Path, channel_format: Literal["foa", "tetra"]) -> list[Re
     InputError
         If there are none, or one is named otherwise.
     """
-    sounds = _FOLDER[channel_format]
-    parts = [(f"{sounds}_{part}", f"metadata_{part}") for part in ("dev", "eval")]
-    return pair_up(folder, parts, _NAMING, channel_format)
+    return pair_up(folder, _NAMING, channel_format)
