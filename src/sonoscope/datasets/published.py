@@ -76,27 +76,24 @@ class Published(NamedTuple):
         Its official splits.
     rooms_apart
         Whether its folds promise rooms of their own.
-    label_step_s
-        Seconds from one frame of its truth to the next.
     """
 
     labels: tuple[str, ...]
     folds: tuple[Folds, ...]
     rooms_apart: bool
-    label_step_s: float
 
 
 def published(kind: PublishedKind) -> Published:
     """Give what is known of a set."""
     match kind:
         case "tau2019":
-            return Published(tau2019.LABELS, tau2019.FOLDS, tau2019.ROOMS_APART, 0.02)
+            return Published(tau2019.LABELS, tau2019.FOLDS, tau2019.ROOMS_APART)
         case "tau-nigens2020":
-            return Published(LABELS_2020, tau_nigens.FOLDS_2020, tau_nigens.ROOMS_APART, 0.1)
+            return Published(LABELS_2020, tau_nigens.FOLDS_2020, tau_nigens.ROOMS_APART)
         case "tau-nigens2021":
-            return Published(LABELS_2021, tau_nigens.FOLDS_2021, tau_nigens.ROOMS_APART, 0.1)
+            return Published(LABELS_2021, tau_nigens.FOLDS_2021, tau_nigens.ROOMS_APART)
         case "starss22" | "starss23" | "stereo2025":
-            return Published(LABELS_2022, starss.FOLDS, starss.ROOMS_APART, 0.1)
+            return Published(LABELS_2022, starss.FOLDS, starss.ROOMS_APART)
         case _:
             assert_never(kind)
 

@@ -18,7 +18,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Float32, Int
 from numpy import ndarray
 from torch import Tensor
 
@@ -282,26 +282,4 @@ class RecordedSweep(_Cutter):
             (which, first)
             for which, known in enumerate(self.known[0])
             for first in range(0, known.n_frames, n_frames)
-        ]
-
-    def joined(
-        self, parts: Sequence[Float[ndarray, "frame ..."]], window_s: float
-    ) -> list[Float[ndarray, "_ ..."]]:
-        """Join what was answered to the windows of one format, recording by recording.
-
-        Parameters
-        ----------
-        parts
-            An array for each of `windows`, frame by frame.
-
-        Returns
-        -------
-        An array a recording, cut to its frames.
-        """
-        rows: list[list[ndarray]] = [[] for _ in self.known[0]]
-        for (which, _), part in zip(self.windows(window_s), parts, strict=True):
-            rows[which].append(part)
-        return [
-            np.concatenate(row)[: known.n_frames]
-            for row, known in zip(rows, self.known[0], strict=True)
         ]
