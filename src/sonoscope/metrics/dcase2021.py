@@ -96,23 +96,7 @@ def count(
     *,
     duration_s: float | None = None,
 ) -> Counts:
-    """Compare what was heard in one recording with the truth.
-
-    Parameters
-    ----------
-    reference, prediction
-        Events, or rows of frames whose rate divides 10 a second; labels are compared by name.
-    mode
-        See the head of this module.
-    duration_s
-        How much of the recording is counted in mode `official`, 60 s by default.
-
-    Raises
-    ------
-    InputError
-        If a source has no direction, frames have a rate that does not divide 10 a second, or lie
-        beyond a day.
-    """
+    """Compare what was heard in one recording with the truth; parameters as `dcase2020.count`."""
     labels = names(reference, prediction)
     true = lay_out(reference, labels, tracked=mode == "strict")
     heard = lay_out(prediction, labels, tracked=False)

@@ -165,14 +165,11 @@ def count(
     Parameters
     ----------
     reference, prediction
-        Events, or rows of frames whose rate divides 10 a second, all with distances; labels are
-        compared by name.
+        As in `dcase2022.count`, all with distances.
     mode
         See the head of this module.
-    average
-        How labels are averaged.
-    labels
-        All labels there are, over which the mean goes.
+    average, labels
+        As in `dcase2022.count`.
     duration_s
         How much of the recording is counted in mode `official`, by default up to but without the
         last frame of the reference.
@@ -180,8 +177,7 @@ def count(
     Raises
     ------
     InputError
-        If a label is none of `labels`, a source has no direction or distance, frames have a rate
-        that does not divide 10 a second, or lie beyond a day.
+        As `dcase2022.count`, and if a source has no distance.
     """
     return compare(
         reference,

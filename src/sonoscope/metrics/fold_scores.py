@@ -20,7 +20,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from sonoscope.core.errors import InputError
-from sonoscope.metrics.dcase2019 import Counts, Mode, Tally
+from sonoscope.metrics.dcase2019 import Mode, Tally
+from sonoscope.metrics.pooling import table_of
 from sonoscope.metrics.scored_run import Reading, ScoredRun
 
 RESAMPLES = 1_000
@@ -149,14 +150,7 @@ def _table(
 ) -> tuple[Float[ndarray, "recording number"], list[str]]:
     """Lay the counts of a run out as numbers, a row a recording, in the order of their names."""
     names = sorted(run.counts[reading])
-    if not names:
-        raise InputError("a scored run must hold at least one recording, but none was given")
-    return np.array([_numbers(run.counts[reading][name]) for name in names]), names
-
-
-def _numbers(counts: Counts) -> list[float]:
-    _, segments, frames, *rest = astuple(counts)
-    return [float(number) for number in (*segments, *frames, *rest)]
+    return table_of([run.counts[reading][name] for name in names]), names
 
 
 def _pooled(
@@ -168,7 +162,7 @@ def _pooled(
 
 
 def _scores(sums: Float[ndarray, "row number"], mode: Mode) -> Float[ndarray, "row score"]:
-    """Do what `Counts.scores` does, for many sums at once."""
+    """Do what `Counts.scores` does, for a thousand sums at once."""
     segments, frames, rest = np.split(sums.T, [_TALLY, 2 * _TALLY])
     angle_sum, n_pairs, n_heard, n_frames_right, n_frames = rest
     with np.errstate(divide="ignore", invalid="ignore"):
