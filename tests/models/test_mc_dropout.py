@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from sonoscope.models.build import MaskCrnnNetwork, build
+from sonoscope.models.build import CrnnNetwork, MaskCrnnNetwork, build
+from sonoscope.models.crnn import CrnnSettings
 from sonoscope.models.export import dropout_of, keep_labels, to_onnx
 from sonoscope.models.mask_crnn import MaskCrnnSettings
 from sonoscope.models.mc_dropout import KeptUnits, usable
@@ -105,3 +106,13 @@ def test_the_graph_answers_many_passes_of_one_window() -> None:
     assert np.abs(direction - wanted).max() < 1e-4 * np.abs(wanted).max()
     assert activity.std(axis=0).max() > 1e-4
     assert usable(graph, sites, WINDOW) == sites
+
+
+@pytest.mark.slow
+def test_the_papers_networks_can_be_asked_in_passes() -> None:
+    """Their last reshape makes what the graph gives."""
+    body = CrnnSettings(filters=4, recurrent_units=6, head_units=5, dropout=0.2)
+    network = build(CrnnNetwork(body=body), n_labels=3).eval()
+    sites, window = dropout_of(network, 4_800), 4_800
+    assert [site.shape[0] for site in sites] == [4, 4, 4, 10, 10, 10, 10]
+    assert usable(to_onnx(network, 3, window), sites, window) == sites

@@ -134,7 +134,8 @@ faults = onnxruntime.capi.onnxruntime_pybind11_state
 
 def _infer_batches(graph: onnx.GraphProto) -> None:
     """Let reshapes find out the size of the batch, where they were told that of the sound."""
-    known = {value.name: value.type.tensor_type.shape.dim for value in graph.value_info}
+    told = (*graph.value_info, *graph.output)
+    known = {value.name: value.type.tensor_type.shape.dim for value in told}
     for node in graph.node:
         if node.op_type != "Reshape" or node.output[0] not in known:
             continue
