@@ -157,6 +157,11 @@ def test_broken_numbers_never_reach_an_event(seed: int) -> None:
     assert np.array_equal(direction, before[1], equal_nan=True)
 
 
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_an_activity_that_is_no_number_is_silence(broken: float) -> None:
+    assert decode(np.full((50, 3), broken), None, LABELS, GRID, PLAIN) == []
+
+
 def test_opposite_directions_that_cancel_give_none() -> None:
     toward = np.zeros((40, 3, 3))
     toward[::2, 0, 0], toward[1::2, 0, 0] = 1.0, -1.0

@@ -177,3 +177,20 @@ def test_arrangements_are_those_of_the_paper() -> None:
     for n_sources in (1, 2, 3):
         for taken in multi_accdoa.arrangements(n_sources):
             assert set(taken) == set(range(n_sources))
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_a_track_that_is_no_number_is_silent_and_harms_no_other(broken: float) -> None:
+    vector = np.zeros((30, 3, 2, 3), np.float32)
+    vector[5:15, 0, 0], vector[5:15, 1, 0] = [0.9, 0.0, 0.0], [0.9, 0.1, 0.0]
+    plain = decode(multi_accdoa.copies(vector), LABELS, GRID, PLAIN)
+    vector[5:15, 2, 0] = broken
+    assert decode(multi_accdoa.copies(vector), LABELS, GRID, PLAIN) == plain
+    assert len(plain) == 1
+    assert decode(accdoa.copies(vector[:, 2]), LABELS, GRID, PLAIN) == []
+    activity, direction = np.zeros((30, 3, 2)), np.zeros((30, 3, 3))
+    activity[5:15, :2, 0], direction[5:15, :2] = 0.8, [1.0, 0.0, 0.0]
+    plain = decode(trackwise.copies(activity, direction), LABELS, GRID, PLAIN)
+    direction[5:15, 2] = broken
+    assert decode(trackwise.copies(activity, direction), LABELS, GRID, PLAIN) == plain
+    assert len(plain) == 1

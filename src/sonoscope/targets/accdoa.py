@@ -7,7 +7,6 @@ Reference: K. Shimada et al., "ACCDOA: Activity-coupled Cartesian direction of a
 representation for sound event localization and detection", ICASSP 2021.
 """
 
-import numpy as np
 from jaxtyping import Float, Float32
 from numpy import ndarray
 
@@ -22,5 +21,4 @@ def encode(sources: Sources) -> Float32[ndarray, "frame label 3"]:
 
 def copies(vector: Float[ndarray, "frame label 3"]) -> Copies:
     """Read vectors as activities (their lengths, at most 1) and directions, one a label."""
-    length = np.linalg.norm(np.nan_to_num(vector), axis=-1)
-    return Copies(np.minimum(length, 1.0)[..., None], vector[..., None, :])
+    return Copies.of_vectors(vector[..., None, :])

@@ -21,7 +21,7 @@ def apart(events: Sequence[Event], nearest_deg: float) -> list[Event]:
     Parameters
     ----------
     events
-        Those without a score count as sure, those without a direction stay.
+        Those without a direction stay.
     nearest_deg
         How near each other two directions count as one; 0 keeps all.
 
@@ -36,8 +36,7 @@ def apart(events: Sequence[Event], nearest_deg: float) -> list[Event]:
     if nearest_deg <= 0:
         return list(events)
     kept: list[Event] = []
-    by_surety = sorted(events, key=_surety, reverse=True)
-    for event in by_surety:
+    for event in sorted(events, key=lambda event: event.score, reverse=True):
         rivals = [
             rival
             for rival in kept
@@ -47,10 +46,6 @@ def apart(events: Sequence[Event], nearest_deg: float) -> list[Event]:
             kept.append(event)
     staying = {id(event) for event in kept}
     return [event for event in events if id(event) in staying]
-
-
-def _surety(event: Event) -> float:
-    return 1.0 if event.score is None else event.score
 
 
 def _covered(event: Event, rivals: Sequence[Event], nearest: float) -> float:

@@ -116,14 +116,12 @@ def decode(
         )
     events = []
     for i, (label, threshold) in enumerate(zip(labels, decoding.thresholds, strict=True)):
-        sure = np.clip(np.nan_to_num(activity[:, i].astype(np.float64), nan=0.0), 0.0, 1.0)
+        sure = np.clip(finite(activity[:, i].astype(np.float64)), 0.0, 1.0)
         for start, stop in _stretches(sure, threshold, grid, decoding):
             path: tuple[Waypoint, ...] = ()
             spread = None
             if direction is not None:
-                toward = np.nan_to_num(
-                    direction[start:stop, i].astype(np.float64), posinf=0.0, neginf=0.0
-                )
+                toward = finite(direction[start:stop, i].astype(np.float64))
                 path = _path(toward, sure[start:stop], start, grid, decoding)
                 if path:
                     spread = raw_spread(toward, sure[start:stop])
@@ -132,6 +130,11 @@ def decode(
             events.append(Event(label, onset_s, offset_s, path, score, spread))
     events = apart(events, decoding.apart_deg)
     return sorted(events, key=lambda event: (event.onset_s, event.label))
+
+
+def finite(numbers: Float[ndarray, "*any"]) -> Float[ndarray, "*any"]:
+    """Give numbers with 0 in the place of what is none or infinite."""
+    return np.asarray(np.nan_to_num(numbers, posinf=0.0, neginf=0.0))
 
 
 def _stretches(

@@ -25,7 +25,7 @@ from sonoscope.core.event import Event, Waypoint
 from sonoscope.core.frames import FrameGrid
 from sonoscope.targets import classwise
 from sonoscope.targets.apart import apart
-from sonoscope.targets.classwise import NO_DIRECTION, Decoding
+from sonoscope.targets.classwise import NO_DIRECTION, Decoding, finite
 
 SAME_SOURCE_DEG = 15.0
 """Tracks of one label that point closer together than this are one source."""
@@ -53,6 +53,16 @@ class Copies(NamedTuple):
     activity: Float[ndarray, "frame label copy"]
     direction: Float[ndarray, "frame label copy 3"]
     distance_m: Float[ndarray, "frame label copy"] | None = None
+
+    @classmethod
+    def of_vectors(
+        cls,
+        vector: Float[ndarray, "frame label copy 3"],
+        distance_m: Float[ndarray, "frame label copy"] | None = None,
+    ) -> "Copies":
+        """Read vectors as activities (their lengths, at most 1) and directions."""
+        length = np.linalg.norm(finite(vector), axis=-1)
+        return cls(np.minimum(length, 1.0), vector, distance_m)
 
 
 def decode(
@@ -121,11 +131,12 @@ def unified(
     shares = near * weight[..., None, :]
     several = near.sum(axis=-1) > 1
     activity = np.where(several, shares.max(axis=-1), copies.activity)
-    direction = np.where(several[..., None], shares @ copies.direction, copies.direction)
+    together = shares @ finite(copies.direction)
+    direction = np.where(several[..., None], together, copies.direction)
     distance_m = copies.distance_m
     if distance_m is not None:
         total = np.maximum(shares.sum(axis=-1), NO_DIRECTION)
-        mean = np.einsum("flij,flj->fli", shares, distance_m) / total
+        mean = np.einsum("flij,flj->fli", shares, finite(distance_m)) / total
         distance_m = np.where(first, np.where(several, mean, distance_m), 0.0)
     return Copies(
         np.where(first, activity, 0.0), np.where(first[..., None], direction, 0.0), distance_m
@@ -208,6 +219,6 @@ def _placed(
 
 def _unit(vector: Float[ndarray, "*any 3"]) -> Float[ndarray, "*any 3"]:
     """Give vectors of length 1; those that point nowhere stay zero."""
-    finite = np.nan_to_num(vector.astype(np.float64), posinf=0.0, neginf=0.0)
-    length = np.linalg.norm(finite, axis=-1, keepdims=True)
-    return np.asarray(finite / np.maximum(length, NO_DIRECTION) * (length > NO_DIRECTION))
+    exact = finite(vector.astype(np.float64))
+    length = np.linalg.norm(exact, axis=-1, keepdims=True)
+    return np.asarray(exact / np.maximum(length, NO_DIRECTION) * (length > NO_DIRECTION))

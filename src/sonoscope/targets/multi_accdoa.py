@@ -61,7 +61,5 @@ def copies(
     distance_m: Float[ndarray, "frame track label"] | None = None,
 ) -> Copies:
     """Read vectors as activities (their lengths, at most 1) and directions, one copy a track."""
-    towards = np.moveaxis(vector, 1, -2)
-    length = np.linalg.norm(np.nan_to_num(towards), axis=-1)
     away = None if distance_m is None else np.moveaxis(distance_m, 1, -1)
-    return Copies(np.minimum(length, 1.0), towards, away)
+    return Copies.of_vectors(np.moveaxis(vector, 1, -2), away)
