@@ -53,6 +53,10 @@ class NormalisedMaps(nn.Module):
         self.std.copy_(torch.where(std > 0, std, 1.0))
 
 
+_ROUNDING = 1e-6
+"""How much smaller than a mean a deviation may be to count as one: float32 holds no more."""
+
+
 class Moments:
     """Mean and standard deviation of maps over all their frames, gathered in float64."""
 
@@ -75,6 +79,7 @@ class Moments:
 
     @property
     def std(self) -> Float[Tensor, "map bin"]:
-        """The standard deviation over frames."""
-        variance = self._squares / max(self._n_frames, 1) - self.mean.square()
-        return variance.clamp_min(0.0).sqrt()
+        """The standard deviation over frames; 0 where it is a rounding error of the mean."""
+        mean_square = self.mean.square()
+        variance = self._squares / max(self._n_frames, 1) - mean_square
+        return torch.where(variance > _ROUNDING**2 * mean_square, variance, 0.0).sqrt()
