@@ -55,14 +55,18 @@ class MaskCrnnNetwork:
     body: MaskCrnnSettings = MaskCrnnSettings()
 
 
-@dataclass(config=STRICT)
-class _OnPaperFeatures:
-    features: PresetPaperFeatures = PaperFeatureSettings()
+class _OneFormat:
+    features: PaperFeatureSettings | SalsaLiteSettings | MagnitudePhaseSettings
 
     @property
     def formats(self) -> tuple[Literal["foa", "tetra"], ...]:
         """The one format its features are of."""
         return (self.features.channel_format,)
+
+
+@dataclass(config=STRICT)
+class _OnPaperFeatures(_OneFormat):
+    features: PresetPaperFeatures = PaperFeatureSettings()
 
 
 @dataclass(config=STRICT)
@@ -90,17 +94,12 @@ class ResScseCrnnNetwork(_OnPaperFeatures):
 
 
 @dataclass(config=STRICT)
-class Seldnet2019Network:
+class Seldnet2019Network(_OneFormat):
     """The DCASE baseline of 2019, on magnitudes and phases."""
 
     kind: Literal["seldnet2019"] = "seldnet2019"
     features: MagnitudePhaseSettings = MagnitudePhaseSettings()
     body: Seldnet2019Settings = Seldnet2019Settings()
-
-    @property
-    def formats(self) -> tuple[Literal["foa", "tetra"], ...]:
-        """The one format its features are of."""
-        return (self.features.channel_format,)
 
 
 @dataclass(config=STRICT)
@@ -137,7 +136,7 @@ def _feature_kind(settings: Any) -> str:
 
 
 @dataclass(config=STRICT)
-class DcaseCrnnNetwork:
+class DcaseCrnnNetwork(_OneFormat):
     """A DCASE baseline of 2021 to 2024, on the paper's features or on SALSA-lite."""
 
     kind: Literal["dcase_crnn"] = "dcase_crnn"
@@ -147,11 +146,6 @@ class DcaseCrnnNetwork:
         Discriminator(_feature_kind),
     ] = DCASE2021
     body: DcaseCrnnSettings = DcaseCrnnSettings()
-
-    @property
-    def formats(self) -> tuple[Literal["foa", "tetra"], ...]:
-        """The one format its features are of."""
-        return (self.features.channel_format,)
 
 
 @dataclass(config=STRICT)
@@ -229,18 +223,32 @@ class Network(nn.Module):
 def target_of(settings: NetworkSettings) -> Target:
     """Tell how the network of some settings says what it hears."""
     match settings:
-        case MaskCrnnNetwork() | CrnnNetwork() | MCrnnNetwork() | ResScseCrnnNetwork():
-            return "classwise-xyz"
-        case Seldnet2019Network() | Seldnet2020Network() | TwoStageNetwork() | Cnn9Network():
-            return "classwise-xyz"
-        case DcaseCrnnNetwork(body=body) if body.tells_distance and body.tracks == 3:
-            return "multi-accdoa-distance"
         case DcaseCrnnNetwork(body=body):
+            if body.tells_distance:
+                return "multi-accdoa-distance"
             return "accdoa" if body.tracks == 1 else "multi-accdoa"
         case Einv2Network():
             return "tracks"
+        case (
+            MaskCrnnNetwork()
+            | CrnnNetwork()
+            | MCrnnNetwork()
+            | ResScseCrnnNetwork()
+            | Seldnet2019Network()
+            | Seldnet2020Network()
+            | TwoStageNetwork()
+            | Cnn9Network()
+        ):
+            return "classwise-xyz"
         case _:
             assert_never(settings)
+
+
+def rate_of(settings: NetworkSettings) -> int:
+    """Tell at which rate the network of some settings listens, in Hz."""
+    if isinstance(settings, MaskCrnnNetwork):
+        return settings.front_end.rate_hz
+    return settings.features.rate_hz
 
 
 def build(

@@ -10,7 +10,7 @@ import torch
 from sonoscope.core.audio import ChannelFormat
 from sonoscope.core.errors import CheckpointError, SettingError
 from sonoscope.datasets.choice import bank
-from sonoscope.models.build import Network, build, target_of
+from sonoscope.models.build import Network, build, rate_of, target_of
 from sonoscope.simulation.schedule import Supplies
 from sonoscope.simulation.sources import Clip
 from sonoscope.simulation.stream import SceneStream
@@ -54,7 +54,19 @@ def scene_device(machine: Machine) -> str:
 
 
 def parts(recipe: TrainRecipe, material: Material, device: str = "cpu") -> Parts:
-    """Make what the loop needs; training scenes are rendered on a device."""
+    """Make what the loop needs; training scenes are rendered on a device.
+
+    Raises
+    ------
+    SettingError
+        If the network listens at another rate than its sound has, or a label has no sounds.
+    """
+    listens_hz = rate_of(recipe.network)
+    if listens_hz != recipe.rate_hz:
+        raise SettingError(
+            f"{recipe.name}: the network's rate_hz must be {recipe.rate_hz}, that of what it is "
+            f"trained on, but {listens_hz} was given"
+        )
     return Parts(
         network=Build(recipe),
         train=_train_stream(recipe, material, device),
