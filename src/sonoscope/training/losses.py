@@ -18,15 +18,18 @@ import math
 from typing import NamedTuple, assert_never
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from sonoscope.core.errors import SettingError
+from sonoscope.models.crnn import ELEVATION_2019
 from sonoscope.models.output import Answer, Output, TrackOutput, VectorOutput
 from sonoscope.simulation.stream import Batch
 from sonoscope.training.recipe import LossSettings
 from sonoscope.training.track_losses import (
+    known,
+    mean_over,
     on_tracks,
     track_direction_errors,
     track_errors,
@@ -37,8 +40,6 @@ WEIGHT_2019 = 50.0
 WEIGHT_2020 = 1_000.0
 SILENT_2019 = math.pi, math.radians(50)
 """Where the baseline of 2019 puts a silent label: azimuth and elevation."""
-ELEVATION_2019 = 180 / 50
-"""How much more its elevations weigh, so that both are pi for a silent label."""
 _SHORTEST = 1e-6  # a vector shorter than this has no direction
 
 
@@ -166,18 +167,18 @@ def direction_loss(
     - mse2020: 1000 sqrt(sum m |y - t|^2) / (3 sum m): the root of a sum over a number, which is
       no mean and shrinks as batches grow; kept because published results were made with it.
     """
-    known = truth.square().sum(dim=-1) > 0.25
+    sounds = known(truth)
     match settings.direction:
         case "cosine":
-            return _over(1 - _cosine(guess, truth), known)
+            return mean_over(1 - _cosine(guess, truth), sounds)
         case "mse":
-            return _over((guess - truth).square().mean(dim=-1), known)
+            return mean_over((guess - truth).square().mean(dim=-1), sounds)
         case "mse2019":
             return WEIGHT_2019 * (guess - truth).square().mean()
         case "mse2020":
-            missed = ((guess - truth).square().sum(dim=-1) * known).sum()
+            missed = ((guess - truth).square().sum(dim=-1) * sounds).sum()
             # the root has no gradient at 0, where nothing sounds or all is right
-            return WEIGHT_2020 * (missed + 1e-12).sqrt() / (3 * known.sum()).clamp_min(1)
+            return WEIGHT_2020 * (missed + 1e-12).sqrt() / (3 * sounds.sum()).clamp_min(1)
         case "angles2019" | "angles_mae":
             raise SettingError(
                 f"loss.direction must be one of vectors, but {settings.direction} was given"
@@ -202,18 +203,17 @@ def angle_loss(
     With `wraps`, azimuths differ the short way round. The published losses do not: 179 degrees
     in the place of -179 counts as 358.
     """
-    known = truth.square().sum(dim=-1) > 0.25
-    wanted = _angles(truth)
+    sounds, wanted = known(truth), _angles(truth)
     match settings.direction:
         case "angles2019":
             silent = torch.tensor(SILENT_2019, device=guess.device)
-            wanted = torch.where(known[..., None], wanted, silent)
+            wanted = torch.where(sounds[..., None], wanted, silent)
             each = _turned(guess - wanted, settings).square()
             scale = torch.tensor((1.0, ELEVATION_2019**2), device=guess.device)
-            counts = known | (active == 0)
-            return WEIGHT_2019 * _over((each * scale).mean(dim=-1), counts)
+            counts = sounds | (active == 0)
+            return WEIGHT_2019 * mean_over((each * scale).mean(dim=-1), counts)
         case "angles_mae":
-            return _over(_turned(guess - wanted, settings).abs().sum(dim=-1), known)
+            return mean_over(_turned(guess - wanted, settings).abs().sum(dim=-1), sounds)
         case _:
             raise SettingError(
                 f"loss.direction must be one of angles, but {settings.direction} was given"
@@ -243,8 +243,3 @@ def _cosine(
 ) -> Float[Tensor, "*any"]:
     length = guess.square().sum(dim=-1).add(_SHORTEST**2).sqrt()
     return (guess * truth).sum(dim=-1) / length
-
-
-def _over(each: Float[Tensor, "*any"], known: Bool[Tensor, "*any"]) -> Float[Tensor, ""]:
-    """Average over what is known; 0 where nothing is."""
-    return (each * known).sum() / known.sum().clamp_min(1)

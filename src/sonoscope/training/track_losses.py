@@ -20,8 +20,6 @@ from torch.nn.functional import one_hot
 from sonoscope.models.output import TrackOutput, VectorOutput
 from sonoscope.targets.multi_accdoa import arrangements
 
-_KNOWN = 0.25  # squared length above which a direction is one
-
 
 class TrackTruth(NamedTuple):
     """Sources laid out on tracks, as `targets.trackwise.encode` does."""
@@ -53,7 +51,7 @@ def vector_error(
         taken = torch.tensor(arrangements(n, n_tracks), device=each.device)
         least = each[..., tracks, taken].mean(dim=-1).amin(dim=-1)
         error = torch.where(n_sources == n, least, error)
-    return _over(error, ~(active & ~_known(direction)).any(dim=-1))
+    return mean_over(error, ~(active & ~known(direction)).any(dim=-1))
 
 
 def _each(
@@ -141,14 +139,15 @@ def track_direction_errors(
     """
     guess = answer.direction.float()
     missed = (guess[:, :, :, None] - truth.direction[:, :, None]).square().mean(dim=-1)
-    unknown = (truth.activity.amax(dim=-1) > 0) & ~_known(truth.direction)
+    unknown = (truth.activity.amax(dim=-1) > 0) & ~known(truth.direction)
     return missed * ~unknown[:, :, None]
 
 
-def _known(direction: Float[Tensor, "*any 3"]) -> Bool[Tensor, "*any"]:
-    return direction.square().sum(dim=-1) > _KNOWN
+def known(direction: Float[Tensor, "*any 3"]) -> Bool[Tensor, "*any"]:
+    """Tell which vectors of the truth are directions: units are, zeros are not."""
+    return direction.square().sum(dim=-1) > 0.25
 
 
-def _over(each: Float[Tensor, "*any"], known: Bool[Tensor, "*any"]) -> Float[Tensor, ""]:
-    """Average over what is known; 0 where nothing is."""
-    return (each * known).sum() / known.sum().clamp_min(1)
+def mean_over(each: Float[Tensor, "*any"], counts: Bool[Tensor, "*any"]) -> Float[Tensor, ""]:
+    """Average over what counts; 0 where nothing does."""
+    return (each * counts).sum() / counts.sum().clamp_min(1)
