@@ -57,14 +57,27 @@ def test_deleting_a_right_answer_never_helps(count: Count, mode: Mode) -> None:
         assert got.seld > whole.seld
 
 
+def crowd(seed: int) -> FrameTable:
+    """Draw up to three sources of each of two labels at once, each with its track throughout."""
+    draw = np.random.default_rng(seed)
+    ways = draw.uniform([-180, -50], [180, 50], (2, 3, 2))
+    return table(
+        [
+            (frame, label, track, *ways[label, track], 2.0)
+            for frame, label, track in np.argwhere(draw.random((40, 2, 3)) < 0.6).tolist()
+        ]
+    )
+
+
 @pytest.mark.parametrize(
     ("year", "mode"),
-    # official tracks of 2021 to 2023 are places among the rows
-    [(year, mode) for year in YEARS for mode in MODES
-     if mode == "strict" or year not in ("2021", "2022")],
-)  # fmt: skip
+    # official tracks of 2021 to 2023 are places among the rows; folded azimuths lie on a line,
+    # where several pairings are equally good
+    [(year, mode) for year in ("2019", "2020", "2024") for mode in MODES]
+    + [(year, "strict") for year in ("2021", "2022")],
+)
 def test_the_order_of_the_rows_tells_nothing(year: str, mode: Mode) -> None:
-    sides = scene(11)
+    sides = crowd(1), crowd(2)
     mixed = [
         kept(side, np.random.default_rng(k).permutation(len(side.frame)))
         for k, side in enumerate(sides)

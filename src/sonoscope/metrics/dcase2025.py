@@ -13,6 +13,10 @@ There are two modes. `official` repeats the organisers' scorer. `strict` differs
  3. a recording without prediction counts as one in which nothing was heard (official: left out by
     whoever pools, see `cli.score`).
 
+Folded azimuths lie on a line, where two pairings are often equally good (30 and 10 degrees, or 20
+and 20) and differ in what is within 20 degrees. The scorer's Hungarian method takes one by the
+order of the rows; both modes take the same (`matching.assign`).
+
 The scorer's own jackknife breaks off with an error; that of `intervals` is the one of 2024.
 
 Reference: K. Shimada et al., "Stereo sound event localization and detection with onscreen/offscreen
