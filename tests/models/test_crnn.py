@@ -55,6 +55,8 @@ EVERY = pytest.mark.parametrize(
     ("kind", "settings", "foa", "tetra"),
     [
         ("crnn", {}, 513_324, 515_052),
+        ("crnn", {"recurrent_layers": 0}, 117_036, 118_764),
+        ("crnn", {"recurrent_layers": 0, "bands": "mean"}, 100_652, 102_380),
         ("m_crnn", {}, 755_020, 755_404),
         ("res_scse_crnn", {}, 640_044, 641_964),
         ("res_scse_crnn", {"placement": "none"}, 633_708, 635_628),

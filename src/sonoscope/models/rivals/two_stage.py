@@ -27,16 +27,13 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from sonoscope.core.recipe import STRICT
+from sonoscope.models.crnn import Count
 from sonoscope.models.output import Output
 from sonoscope.models.recurrent import two_way
 from sonoscope.models.rivals.angle_heads import AngleHeads
 from sonoscope.models.rivals.convolutions import Answering, check_bins, double_convolution
 
-Count = Annotated[int, Field(ge=1)]
 Stage = Literal["detection", "direction"]
-
-THRESHOLD = 0.3
-"""The probability from which on the authors take a label for sounding."""
 
 
 @dataclass(config=STRICT)
