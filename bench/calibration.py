@@ -140,11 +140,16 @@ def pass_row(name: str, answers: Told) -> list[str]:
     known = np.isfinite(answers.angle) & np.isfinite(wander)
     return [
         *(name, str(len(passes))),
-        *(f"{np.median(scatter[kind]):.3f}" for kind in (answers.right, ~answers.right)),
+        *(f"{_median(scatter[kind]):.3f}" for kind in (answers.right, ~answers.right)),
         f"{_rank_correlation(wander[known], answers.angle[known]):.2f}",
         f"{coverage(answers.angle[known], answers.radius[known]):.3f}",
         f"{expected_calibration_error(scores(answers.calibrated), answers.right):.3f}",
     ]
+
+
+def _median(values: Float[ndarray, " n"]) -> float:
+    """Give the middle; not a number of none."""
+    return float(np.median(values)) if len(values) else float("nan")
 
 
 def _rank_correlation(one: Float[ndarray, " n"], other: Float[ndarray, " n"]) -> float:
@@ -160,7 +165,7 @@ def table(
     *,
     count_: int = 120,
     passes: int = 200,
-    pass_count: int = 6,
+    pass_count: int = 10,
     formats: tuple[ChannelFormat, ...] = FORMATS,
 ) -> str:
     """Measure both detectors; the first `pass_count` scenes also with Monte Carlo dropout."""

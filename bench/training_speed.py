@@ -36,6 +36,7 @@ from sonoscope.models.crnn import Crnn, CrnnSettings
 from sonoscope.models.output import Output
 from sonoscope.models.paper_features import PaperFeatureSettings, mel_bands
 from sonoscope.simulation.stream import Batch
+from sonoscope.simulation.threads import one_thread
 from sonoscope.training import ema
 from sonoscope.training.loop import Machine, Parts, fit
 from sonoscope.training.losses import Truth, loss
@@ -88,7 +89,7 @@ def table(
 ) -> str:
     """Give the tables as Markdown; `crops` are in a batch of the last two."""
     del work, data
-    with _one_thread():
+    with one_thread():
         keep_freed_memory()
         rows = [
             "| batch | ours, float32 | ours, bfloat16 | librosa's features, float32 | of that"
@@ -113,16 +114,6 @@ def table(
             + f"\n\nThe paper's networks, batches of {crops}, seconds of sound a second:\n\n"
             + networks_table(crops, steps)
         )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def networks_table(size: int, steps: int) -> str:

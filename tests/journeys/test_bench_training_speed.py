@@ -20,7 +20,8 @@ def test_librosas_maps_are_the_front_ends() -> None:
 
 
 @pytest.mark.slow
-def test_the_tables_are_printed(tmp_path: Path) -> None:
+def test_the_tables_are_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_speed, "WINDOW_S", 0.32)
     lines = training_speed.table(tmp_path, tmp_path, sizes=(1,), steps=1, crops=1).splitlines()
     assert sum(line.startswith("|") for line in lines) == 3 + 7 + 8
     assert any(line.startswith("| 1 |") for line in lines)

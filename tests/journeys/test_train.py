@@ -11,7 +11,7 @@ from sonoscope.cli.train import train
 from sonoscope.training.assembly import load, parts
 from sonoscope.training.log import read_rows
 from sonoscope.training.material import Material
-from sonoscope.training.validation import evaluate
+from sonoscope.training.validation import outputs, score
 
 RECIPE = """
 name = "trial"
@@ -58,7 +58,7 @@ def test_train_resume_and_load(tmp_path: Path) -> None:
 
     network, recipe = load(last)
     made = parts(recipe, Material((), ()))
-    scores = evaluate(network, [made.validation.batch(0, 2, 1.0)], n_labels=2)
+    scores = score(outputs(network, [made.validation.batch(0, 2, 1.0)], n_labels=2))
     assert 0 <= scores.fr <= 1
     foa = network.heard_as("foa")
     with torch.no_grad():

@@ -18,7 +18,7 @@ from sonoscope.targets.classwise import Decoding
 from sonoscope.targets.following import Copies
 from sonoscope.targets.sources import Sources, lay_out
 from sonoscope.training.tuning import score_events
-from sonoscope.training.validation import best_threshold, evaluate, outputs, score
+from sonoscope.training.validation import best_threshold, outputs, score
 
 
 class Oracle(nn.Module):
@@ -41,7 +41,7 @@ def batch(tiny: ModuleType) -> Batch:
 
 
 def test_truth_is_perfect(batch: Batch) -> None:
-    scores = evaluate(Oracle(batch, 6.0), [batch])
+    scores = score(outputs(Oracle(batch, 6.0), [batch]))
     assert (scores.er, scores.f, scores.fr) == (0, 1, 1)
     assert scores.de_deg == pytest.approx(0, abs=1e-4)
 

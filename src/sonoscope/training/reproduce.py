@@ -291,6 +291,8 @@ def _do(training: Training, where: Workplace) -> None:
     path = _trained(training, material, where.machine, now)
     started_s = time.perf_counter()
     network, _ = load(path)
+    if _on_cuda(where.machine):
+        network = network.cuda()
     tables, counts = _tested(training, network, apart.test, now)
     tested_s = time.perf_counter() - started_s
     _write_heard(training.folder / HEARD, tables)
@@ -405,10 +407,14 @@ def read_heard(path: Path, name: str) -> FrameTable | None:
     return FrameTable(FRAMES_PER_S, LABELS_2019, frame, label, azimuth, elevation)
 
 
+def _on_cuda(machine: Machine) -> bool:
+    return machine.device in ("auto", "cuda") and torch.cuda.is_available()
+
+
 def _machine(machine: Machine) -> str:
-    wants_cuda = machine.device in ("auto", "cuda") and torch.cuda.is_available()
-    what = torch.cuda.get_device_name() if wants_cuda else f"{platform.machine()} processor"
-    threads = "" if wants_cuda else f", {machine.threads or torch.get_num_threads()} thread(s)"
+    on_cuda = _on_cuda(machine)
+    what = torch.cuda.get_device_name() if on_cuda else f"{platform.machine()} processor"
+    threads = "" if on_cuda else f", {machine.threads or torch.get_num_threads()} thread(s)"
     return f"{what}{threads}, torch {torch.__version__}"
 
 

@@ -148,19 +148,6 @@ def _table(sources: Sources, frames_per_s: int) -> FrameTable:
     return FrameTable(frames_per_s, labels, frame, label, azimuth, elevation)
 
 
-def evaluate(
-    network: nn.Module,
-    batches: Iterable[Batch],
-    *,
-    threshold: float = 0.5,
-    n_labels: int | None = None,
-    label_step_s: float = LABEL_STEP_S,
-) -> Scores:
-    """Score a network on scenes at one threshold."""
-    answers = outputs(network, batches, n_labels=n_labels, label_step_s=label_step_s)
-    return score(answers, threshold)
-
-
 def best_threshold(
     answers: Sequence[Answer], thresholds: Sequence[float] = THRESHOLDS
 ) -> tuple[float, Scores]:
