@@ -133,6 +133,16 @@ def test_one_clap_in_ten_seconds_is_enough() -> None:
     assert _placed(verdict).channels == ("W", "Y", "Z", "X")
 
 
+@pytest.mark.parametrize("silent", [(1, 2, 3), (0, 2, 3), (2, 3), (1,)])
+def test_silent_channels_are_dead_and_everything_said_is_a_number(silent: tuple[int, ...]) -> None:
+    samples = 0.1 * np.random.default_rng(4).standard_normal((4, 3 * RATE_HZ))
+    samples[list(silent)] = 0.0
+    verdict = check_channels(samples)
+    assert (verdict.kind, verdict.channels) == ("dead", silent)
+    said = (verdict.ratio_db, verdict.ratio_error_db, verdict.omni_share, *verdict.scales.values())
+    assert np.isfinite(said).all()
+
+
 def test_one_clean_wave_is_no_copy() -> None:
     one = np.outer(foa_gains(unit_vector(np.deg2rad(30), np.deg2rad(20))), bursts())
     verdict = check_channels(one.astype(np.float32))

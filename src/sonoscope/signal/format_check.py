@@ -462,7 +462,8 @@ def _ratio_db(
 ) -> tuple[float, float]:
     """Give the median over bands of a piece's middle energy ratio (eq. 3), and its error."""
     energy = np.diagonal(pieces, axis1=2, axis2=3).real + 1e-30
-    ratio = 10 * np.log10((energy.sum(axis=2) - energy[..., omni]) / energy[..., omni])
+    others = np.delete(energy, omni, axis=2).sum(axis=2)  # not 0 where all of them are silent
+    ratio = 10 * np.log10(others / energy[..., omni])
     bands = [np.median(ratio[used[:, b], b]) for b in range(_BANDS) if used[:, b].any()]
     return float(np.median(bands)), float(1.25 * np.std(bands) / np.sqrt(len(bands)))
 
