@@ -298,6 +298,7 @@ BAD = {
     "named row": ("frame,class,azimuth\n1,2,3\n1,x,3\n", r"line 3: must be 3 numbers"),
     "named range": ("frame,class,azimuth\n1,2,3\n1,2,500\n", r"line 3: azimuth must be"),
     "on which screen": ("frame,class,azimuth,onscreen\n1,2,3,2\n", r"line 2: onscreen must be"),
+    "blank first": ("\n10,7,0,30,0\n", r"line 2: must be .* but '10,7,0,30,0'"),
     "prose": ("Call me Ishmael.\n", r"line 1: must be"),
     "nan": (HEAD + "dog,0,1,,,\ncat,nan,2,,,\n", r"line 3: onset_s .* but 'nan'"),
     "negative": (HEAD + "dog,-0.5,1,,,\n", r"line 2: onset_s must be a number in 0"),

@@ -10,7 +10,8 @@
  DCASE 2023     the same and distance in cm                                      degrees
  vectors        frame of 100 ms, class, track, x, y, z[, distance]; no header    of any length
  with a header  frame, class[, track], azimuth[, elevation] or x, y, z           degrees
-                [, distance][, onscreen], in any order; source is the track
+                [, distance][, onscreen], in any order; source is the track;
+                frames of 20 ms where they are the four of 2019, else of 100 ms
  Audacity       onset, offset, label; tabs; direction at the label's end         "dog 30° -5°"
  Raven          Begin Time (s), End Time (s), Annotation ...; tabs               degrees
  JSON           a list of events, or an object with one under "events"           degrees
@@ -135,7 +136,7 @@ def read(path: Path) -> Table:
     cells = [cell.strip() for cell in first.split(",")]
     if not lines:
         return ()
-    if first[0] in "[{":
+    if first.startswith(("[", "{")):
         return _read_json(path, lines)
     if "\t" in first:
         return _read_tabs(path, lines)
