@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sonoscope.core.errors import CheckpointError
+from sonoscope.core.errors import CheckpointError, SettingError
 from sonoscope.models.build import Network, TwoStageNetwork, build
 from sonoscope.models.paper_features import PaperFeatureSettings
 from sonoscope.models.rivals.two_stage import Stage, TwoStageSettings
@@ -95,3 +95,10 @@ def test_a_first_stage_of_another_size_is_refused(tmp_path: Path) -> None:
     first = train(replace(recipe("detection", n_filters=5), steps=1), tmp_path / "first")
     with pytest.raises(CheckpointError, match="must have the shape"):
         train(recipe("direction"), tmp_path / "second", init=first)
+
+
+def test_a_second_stage_without_a_first_is_refused(tmp_path: Path) -> None:
+    """What sounds would be told by random weights, which no training changes."""
+    with pytest.raises(SettingError, match=r"--init"):
+        train(recipe("direction"), tmp_path / "second")
+    assert not list((tmp_path / "second").iterdir())

@@ -298,6 +298,11 @@ def _front_end(
             assert_never(settings)
 
 
+def is_second_stage(settings: NetworkSettings) -> bool:
+    """Tell whether a network must begin with weights of another run: part of it never learns."""
+    return isinstance(settings, TwoStageNetwork) and settings.body.stage == "direction"
+
+
 def inherited(network: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Give what a network begins with that goes on from another run's weights.
 

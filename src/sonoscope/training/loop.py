@@ -21,7 +21,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from sonoscope.core.errors import CheckpointError, SettingError, SonoscopeError
-from sonoscope.models.build import normalise
+from sonoscope.models.build import is_second_stage, normalise
 from sonoscope.simulation.stream import Batch
 from sonoscope.training import checkpoint, ema, log, validation
 from sonoscope.training.batches import Stream, batches, one_thread_each
@@ -137,12 +137,17 @@ def fit(
         If `out` holds a run and `resume` is not asked for, or holds one of another recipe or of
         other data, or a checkpoint does not fit the network.
     SettingError
-        If the batch does not divide by the devices.
+        If the batch does not divide by the devices, or a second stage is to begin without a first.
     SonoscopeError
         If the loss is no longer a number.
     """
     machine = machine or Machine()
     before = _standing(recipe, out, parts.data_hash, resume=resume)
+    if before is None and init is None and is_second_stage(recipe.network):
+        raise SettingError(
+            f'{recipe.name}: the stage "direction" must begin with a checkpoint of the stage'
+            f' "detection" (--init), but none was given'
+        )
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it repeats the recipe
