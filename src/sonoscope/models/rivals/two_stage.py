@@ -8,8 +8,8 @@
 Both are trainings of their own, with a recipe each; the second begins with the first's checkpoint
 (`--init`), takes its convolutions over, and draws recurrent layer and heads anew. Its network holds
 both stages, and is the one to be listened with: what it says of directions is read where the first
-stage says that a label sounds (the published threshold is 0.3). Direction losses count where the
-reference sounds, as they do in every class-wise training here.
+stage says that a label sounds (the published threshold is 0.3). The published direction loss,
+"angles_mae", counts where the reference sounds.
 
 A first stage that is trained with both losses is the joint network that the authors compare with.
 
