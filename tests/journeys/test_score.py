@@ -92,6 +92,17 @@ def test_the_folders_of_analyze_are_predictions(tmp_path: Path) -> None:
     assert asked(truth, heard)["F"] == pytest.approx(0.5)
 
 
+def test_the_truth_may_lie_in_the_folders_it_was_published_in(tmp_path: Path) -> None:
+    write(tmp_path / "metadata_dev" / "dev-test-sony", one=TRUTH)
+    write(tmp_path / "metadata_dev" / "dev-test-tau", two=TRUTH)
+    heard = write(tmp_path / "heard", one=HEARD, two="")
+    assert asked(tmp_path / "metadata_dev", heard, "--mode", "strict")["ER"] == 0.5
+    write(tmp_path / "metadata_dev" / "dev-train-tau", two=TRUTH)
+    refused = run(tmp_path / "metadata_dev", heard)
+    assert isinstance(refused.exception, InputError)
+    assert "dev-train-tau/two.csv and" in str(refused.exception).replace("\\", "/")
+
+
 def test_deleting_predictions_does_not_help(tmp_path: Path) -> None:
     truth = write(tmp_path / "truth", one=TRUTH, two=TRUTH)
     all_heard = asked(truth, write(tmp_path / "heard", one=HEARD, two=HEARD))

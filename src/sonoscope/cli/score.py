@@ -109,7 +109,8 @@ def score(
     """Compare predicted events with the truth.
 
     Event csv, DCASE frame csv, Audacity labels, Raven tables and JSON are told by their columns. In
-    a folder NAME.csv and NAME/events.csv belong to the recording NAME. A recording without
+    a folder NAME.csv and NAME/events.csv belong to the recording NAME, or if there is neither
+    FOLDER/NAME.csv. A recording without
     prediction counts as one in which nothing was heard; from dcase2020 on the organisers leave it
     out, and so does --mode official.
     """
@@ -226,9 +227,19 @@ def _partners(true: dict[str, Path], heard: dict[str, Path], *, skip: bool) -> I
 
 
 def _tables(folder: Path) -> dict[str, Path]:
-    """Give the tables of a folder by the recording's name: NAME.csv, or NAME/events.csv."""
+    """Give the tables of a folder by the recording's name: NAME.csv, or NAME/events.csv.
+
+    Where there are none, those of its folders, such as `metadata_dev/dev-test-sony/NAME.csv`.
+    """
     inner = {path.parent.name: path for path in sorted(folder.glob("*/events.csv"))}
-    return inner | {path.stem: path for path in sorted(folder.glob("*.csv"))}
+    found = inner | {path.stem: path for path in sorted(folder.glob("*.csv"))}
+    if found:
+        return found
+    for path in sorted(folder.glob("*/*.csv")):
+        other = found.setdefault(path.stem, path)
+        if other != path:
+            raise InputError(f"{path} and {other} must not both be the table of one recording")
+    return found
 
 
 def _read(paths: Pair) -> Recording:
