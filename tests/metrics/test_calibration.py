@@ -12,6 +12,7 @@ from sonoscope.core.errors import InputError
 from sonoscope.core.event import Event, Waypoint
 from sonoscope.core.frames import FrameGrid
 from sonoscope.metrics.calibration import (
+    SMALLEST_RADIUS,
     Bins,
     chance_error,
     coverage,
@@ -167,6 +168,12 @@ def test_regions_grow_with_the_spread_and_hold_what_they_claim() -> None:
     assert coverage(angle, claimed) == pytest.approx(0.9, abs=0.02)
     for part in np.array_split(np.argsort(spread), 3):
         assert coverage(angle[part], claimed[part]) == pytest.approx(0.9, abs=0.05)
+
+
+def test_no_region_is_smaller_than_half_a_degree() -> None:
+    spread = np.linspace(0.0, 1.0, 200)
+    _, radius = fit_regions(spread, np.full(200, 1e-6))
+    assert radius.min() == SMALLEST_RADIUS
 
 
 def test_regions_need_events() -> None:

@@ -308,7 +308,7 @@ def fit_regions(
     at, rising = isotonic(middle, radius, np.array([float(len(part)) for part in parts]))
     rising = np.maximum(rising, SMALLEST_RADIUS)
     scale = quantile_of_region(angle / np.interp(spread, at, rising), level)
-    return at, np.minimum(rising * scale, np.pi)
+    return at, np.clip(rising * scale, SMALLEST_RADIUS, np.pi)
 
 
 def coverage(angle: Float[ndarray, " event"], radius: Float[ndarray, " event"]) -> float:
