@@ -233,16 +233,14 @@ def test_a_recording_on_both_sides_is_refused() -> None:
 
 def test_a_source_clip_on_both_sides_is_refused_by_both_names() -> None:
     one, other = scene_of("a", sources=frozenset("xy")), scene_of("b", sources=frozenset("yz"))
-    with pytest.raises(
-        SettingError, match=r"source clip .* but y is in a of the training and in b"
-    ):
+    with pytest.raises(SettingError, match=r"source clip .* but y is in a on one side and in b"):
         assert_apart([one], [other], rooms=False)
     assert_apart([one], [replace(other, sources=frozenset("z"))], rooms=False)
 
 
 def test_a_room_on_both_sides_is_refused_where_the_set_promises_otherwise() -> None:
     one, other = scene_of("a", room="room4"), scene_of("b", room="room4")
-    with pytest.raises(SettingError, match=r"room must .* but room4 is in a of the training"):
+    with pytest.raises(SettingError, match=r"room must .* but room4 is in a on one side and in b"):
         assert_apart([one], [other], rooms=True)
     assert_apart([one], [other], rooms=False)
     assert_apart([scene_of("a")], [scene_of("b")], rooms=True)  # unknown rooms are not the same

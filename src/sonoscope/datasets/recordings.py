@@ -245,6 +245,6 @@ def assert_apart(
 
 def _refuse(what: str, which: str, one: str, other: str) -> None:
     raise SettingError(
-        f"a {what} must stand on one side of a split, but {which} is in {one} of the training"
-        f" and in {other} on the other side"
+        f"a {what} must stand on one side of a split, but {which} is in {one} on one side"
+        f" and in {other} on the other"
     )
