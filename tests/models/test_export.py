@@ -14,9 +14,9 @@ SMALL = MaskCrnnNetwork(body=MaskCrnnSettings(width=4))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("heard_as", ["foa", "tetra"])
-def test_the_onnx_file_agrees_for_any_batch(heard_as: str) -> None:
-    network = build(SMALL, n_labels=5).eval().heard_as("foa" if heard_as == "foa" else "tetra")
+def test_one_format_of_several_agrees_for_any_batch() -> None:
+    """Networks of one format are in `test_export_every_kind`."""
+    network = build(SMALL, n_labels=5).eval().heard_as("tetra")
     graph = to_onnx(network, n_labels=3, window=3_200)
     session = onnxruntime.InferenceSession(graph.SerializeToString())
     for batch in (1, 3):
