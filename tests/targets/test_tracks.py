@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sonoscope.core.direction import angle_between, unit_vector
 from sonoscope.core.event import Event, Waypoint
 from sonoscope.core.frames import FrameGrid
-from sonoscope.targets import accdoa, multi_accdoa, trackwise
+from sonoscope.targets import multi_accdoa, trackwise
 from sonoscope.targets.classwise import Decoding
 from sonoscope.targets.following import Copies, decode, followed, unified
 from sonoscope.targets.sources import Sources, lay_out
@@ -36,7 +36,8 @@ def sequence(label: str, lane: Lane, azimuth: float, distance_m: float) -> list[
 
 
 def through_accdoa(sources: Sources) -> Copies:
-    return accdoa.copies(accdoa.encode(sources))
+    vector, _ = multi_accdoa.encode(sources, 1)
+    return multi_accdoa.copies(vector)
 
 
 def through_multi_accdoa(sources: Sources) -> Copies:
@@ -187,7 +188,7 @@ def test_a_track_that_is_no_number_is_silent_and_harms_no_other(broken: float) -
     vector[5:15, 2, 0] = broken
     assert decode(multi_accdoa.copies(vector), LABELS, GRID, PLAIN) == plain
     assert len(plain) == 1
-    assert decode(accdoa.copies(vector[:, 2]), LABELS, GRID, PLAIN) == []
+    assert decode(multi_accdoa.copies(vector[:, 2:3]), LABELS, GRID, PLAIN) == []
     activity, direction = np.zeros((30, 3, 2)), np.zeros((30, 3, 3))
     activity[5:15, :2, 0], direction[5:15, :2] = 0.8, [1.0, 0.0, 0.0]
     plain = decode(trackwise.copies(activity, direction), LABELS, GRID, PLAIN)

@@ -1,4 +1,8 @@
-"""Multi-ACCDOA: several ACCDOA vectors a label, so that it can sound up to three times at once.
+"""ACCDOA and multi-ACCDOA: vectors towards each label's sources, whose lengths are activities.
+
+ACCDOA is one vector (track) a label: where a label overlaps itself, the source that began last.
+Multi-ACCDOA has three, so that a label can sound up to three times at once. A source whose
+direction nobody knows cannot be said.
 
 With distance (DCASE 2024) each vector is followed by the metres to its source. Which track holds
 which source is free, and where there are fewer sources than tracks, some hold the same one
@@ -6,10 +10,11 @@ which source is free, and where there are fewer sources than tracks, some hold t
 each frame and for each label whichever of these arrangements lies nearest (ADPIT): of three tracks
 1 for one source, 6 for two and 6 for three, 13 in all.
 
-Reference: K. Shimada et al., "Multi-ACCDOA: Localizing and detecting overlapping sounds from the
-same class with auxiliary duplicating permutation invariant training", ICASSP 2022; with distance:
-D. A. Krause, A. Politis and A. Mesaros, "Sound event detection and localization with distance
-estimation", EUSIPCO 2024.
+References: K. Shimada et al., "ACCDOA: Activity-coupled Cartesian direction of arrival
+representation for sound event localization and detection", ICASSP 2021; K. Shimada et al.,
+"Multi-ACCDOA: Localizing and detecting overlapping sounds from the same class with auxiliary
+duplicating permutation invariant training", ICASSP 2022; with distance: D. A. Krause, A. Politis
+and A. Mesaros, "Sound event detection and localization with distance estimation", EUSIPCO 2024.
 """
 
 import itertools
