@@ -1,6 +1,8 @@
 # demo and test need nothing but Python 3.11 with venv, and make.
 PYTHON ?= python3
 BIN := .venv/bin
+# A process a core, four at most for memory; each goes on with whole files while there are some.
+PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test quick check check-static format bench clean
@@ -9,10 +11,10 @@ demo: .venv/.listening
 	@$(BIN)/sonoscope demo --out sonoscope-demo
 
 test: .venv/.learning
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 quick: .venv/.learning
-	$(BIN)/python -m pytest -q -m "not slow and not shared"
+	$(PYTEST) -m "not slow and not shared"
 
 check: check-static test
 

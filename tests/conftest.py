@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# Tests run beside each other, and threads that wait at barriers for busy cores stand still.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import hypothesis
 import pytest
 from jaxtyping import install_import_hook
