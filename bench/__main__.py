@@ -7,6 +7,7 @@ from pathlib import Path
 from bench import (
     ambience,
     calibration,
+    decoding,
     direct_sound,
     false_alarms,
     format_check,
@@ -48,6 +49,7 @@ BENCHES = {
     "scoring": scoring,
     "training_speed": training_speed,
     "held_out": held_out,
+    "decoding": decoding,
 }
 
 

@@ -29,12 +29,14 @@ def scene_set(name: str, work: Path, data: Path, count_: int) -> Path:
     return out
 
 
-def scored(scenes: Path, heard_as: ChannelFormat, count_: int) -> Counts:
-    """Analyse the scenes as a user would and pool the counts."""
+def scored(scenes: Path, heard_as: ChannelFormat, count_: int, model: Path | None = None) -> Counts:
+    """Analyse the scenes as a user would (with another model if named) and pool the counts."""
     total = Counts("strict")
     for truth in sorted((scenes / "truth").glob("*.csv"))[:count_]:
         path = scenes / heard_as / f"{truth.stem}.wav"
-        found = analyze(path, scenes / "found" / heard_as / truth.stem, channel_format=heard_as)
+        out = scenes / "found" / heard_as / truth.stem
+        told = None if model is None else str(model)
+        found = analyze(path, out, model=told, channel_format=heard_as)
         reference = event_table.read_events(truth, found.card.labels)
         total += count(reference, found.events, "strict", duration_s=found.file.duration_s)
     return total

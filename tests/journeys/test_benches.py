@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from bench import (
     calibration,
+    decoding,
     direct_sound,
     false_alarms,
     held_out,
@@ -56,6 +57,16 @@ def test_a_held_out_scene_is_heard(tmp_path: Path, shared: Path) -> None:
     scores = held_out.scored(scenes, "foa", 2).scores()
     assert scores.f > 0.5
     assert scores.de_deg < 25
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_decoding_is_changed_in_the_card(tmp_path: Path, shared: Path) -> None:
+    ways = ("as shipped", "nothing tuned")
+    rows = decoding.table(tmp_path, shared, count_=2, ways=ways, formats=("foa",)).splitlines()[2:]
+    shipped, plain = ([float(figure) for figure in row.split("|")[3:8]] for row in rows)
+    assert shipped != plain
+    assert min(shipped[1], plain[1]) > 0.4
 
 
 @pytest.mark.slow
