@@ -5,7 +5,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test quick check check-static format bench clean
+.PHONY: demo test quick check check-static format bench detectors clean
 
 demo: .venv/.listening
 	@$(BIN)/sonoscope demo --out sonoscope-demo
@@ -30,6 +30,17 @@ format: .venv/.learning
 
 bench: .venv/.learning
 	$(BIN)/python -m bench
+
+# The shipped detectors again, into runs/; DATA holds esc50/ and digits/. Stopped, it goes on.
+SHIPPED := src/sonoscope/inference/shipped
+detectors: .venv/.learning
+	$(BIN)/sonoscope train recipes/detector.toml --data $(DATA) --out runs/detector --threads 1 --resume
+	for format in foa tetra; do \
+	  $(BIN)/sonoscope train recipes/detector_$$format.toml --data $(DATA) --out runs/$$format --threads 1 --resume \
+	    --init runs/detector/checkpoint-008000.safetensors && \
+	  $(BIN)/sonoscope export runs/$$format/checkpoint-001000.safetensors --data $(DATA) \
+	    --name $$format --out $(SHIPPED)/$$format.onnx || exit 1; \
+	done
 
 clean:
 	rm -rf .venv sonoscope-demo
