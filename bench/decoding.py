@@ -53,7 +53,7 @@ def table(
     rows = []
     for heard_as in formats:
         for way in ways:
-            model = work / "decoding" / f"{heard_as}.onnx"
+            model = work / "decoding" / f"{heard_as}-{way.replace(' ', '-')}.onnx"
             model.parent.mkdir(parents=True, exist_ok=True)
             rewrite_card(resolve(heard_as), model, partial(decoded, WAYS[way]))
             scores = scored(scenes, heard_as, count_, model).scores()
