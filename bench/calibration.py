@@ -1,7 +1,7 @@
 """Whether the shipped detectors' scores are probabilities and their regions hold what they claim.
 
 Held-out scenes of recipes/held_out.toml, which neither training nor calibration has heard; the
-curves are in the cards and were fitted by `sonoscope export` on validation scenes. An event is
+numbers are in the cards and were fitted by `sonoscope export` on validation scenes. An event is
 right where at least half of it lies within true events of its label. Errors are expected
 calibration errors over ten bins, "chance" what perfectly calibrated scores would show of as many
 events. A region's share is that of right events whose direction it holds.
@@ -84,7 +84,7 @@ def told(detector: Detector, scenes: Path, heard_as: ChannelFormat, count_: int)
         cells.append((answer.activity.ravel(), true.active.any(axis=-1).ravel()))
     return Told(
         raw,
-        calibrated(raw, card.calibration),
+        calibrated(raw, card.calibration, card.thresholds),
         np.concatenate([each.right for each in judged]),
         np.concatenate([each.angle for each in judged]),
         np.concatenate([activity for activity, _ in cells]).astype(np.float64),

@@ -119,7 +119,7 @@ def analyze(
     found = heard.events(card)
     if heard.samples is not None:
         found = with_passes(found, heard.samples, heard.activity, card.labels, heard.grid)
-    found = calibrated(found, card.calibration)
+    found = calibrated(found, card.calibration, card.thresholds)
     events = tuple(_within(file.duration_s, event) for event in found)
     analysis = Analysis(
         file, kind, card, events, {}, _scores(true, events, file), _warnings(file, card)

@@ -17,13 +17,12 @@ from sonoscope.metrics.calibration import (
     chance_error,
     coverage,
     expected_calibration_error,
+    fit_odds,
     fit_regions,
-    fit_temperature,
     isotonic,
     judge,
     quantile_of_region,
     reliability,
-    tempered,
 )
 from sonoscope.targets.sources import lay_out
 
@@ -70,14 +69,19 @@ def test_no_answers_have_no_error_and_no_score_is_beyond_one() -> None:
         reliability(np.array([1.5]), np.array([True]))
 
 
-@pytest.mark.parametrize("temperature", [0.4, 1.0, 2.5])
-def test_the_temperature_of_scores_is_found(temperature: float) -> None:
+def test_the_odds_that_answers_were_drawn_with_are_found() -> None:
     rng = np.random.default_rng(2)
-    true = rng.uniform(0.05, 0.95, 20_000)
-    score = tempered(true, 1 / temperature)
-    right = rng.random(20_000) < true
-    assert fit_temperature(score, right) == pytest.approx(temperature, rel=0.05)
-    assert np.allclose(tempered(score, temperature), true, atol=1e-5)
+    known = np.stack([rng.normal(size=40_000), rng.normal(size=40_000), np.ones(40_000)], axis=1)
+    wanted = np.array([0.8, -0.5, 0.3])
+    right = rng.random(40_000) < 1 / (1 + np.exp(-known @ wanted))
+    assert fit_odds(known, right) == pytest.approx(wanted, abs=0.05)
+
+
+def test_a_higher_score_never_counts_against_and_perfect_answers_stay_finite() -> None:
+    known = np.stack([np.linspace(-1, 1, 100), np.ones(100)], axis=1)
+    assert fit_odds(known, known[:, 0] < 0)[0] == 0.0
+    weight = fit_odds(known, known[:, 0] > 0)
+    assert 3 < weight[0] < 100
 
 
 values = st.integers(1, 30).flatmap(

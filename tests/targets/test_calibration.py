@@ -8,11 +8,12 @@ from pydantic import ValidationError
 
 from sonoscope.core.event import Event, Waypoint
 from sonoscope.core.frames import FrameGrid
-from sonoscope.targets.calibration import Calibration, Curve, calibrated, raw_spread
+from sonoscope.targets.calibration import Calibration, Curve, Odds, calibrated, evidence, raw_spread
 from sonoscope.targets.card import Card, card_text, read_card
 from sonoscope.targets.classwise import Decoding, decode
 
 CURVE = Curve((0.0, 0.5, 1.0), (0.0, 0.2, 1.0))
+ODDS = Odds(1.0, 0.5, -0.2)
 BARK = Event("dog", 0.0, 1.0, (Waypoint(0.0, 0.0, 0.0),), 0.75, 0.1)
 
 
@@ -35,23 +36,36 @@ def test_a_curve_that_does_not_rise_is_refused(
         Curve(at, value)
 
 
-def test_probabilities_and_radii_have_limits() -> None:
-    with pytest.raises(ValidationError, match="probabilities"):
-        Calibration(score=Curve((0.0,), (1.1,)))
+def test_radii_have_limits_and_a_higher_score_is_never_less_probable() -> None:
     with pytest.raises(ValidationError, match="radii"):
         Calibration(spread=Curve((0.0,), (3.5,)))
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        Odds(-0.1, 0.0, 0.0)
+
+
+def test_evidence_is_excess_over_the_threshold_and_length() -> None:
+    half = np.array([0.5])
+    assert evidence(half, half, np.array([1.0])).tolist() == [[0.0, 0.0, 1.0]]
+    rare = evidence(np.array([0.8]), np.array([0.2]), np.array([np.e]))
+    assert rare[0].tolist() == pytest.approx([2 * np.log(4), 1.0, 1.0])
+    assert np.isfinite(evidence(np.array([1.0]), np.array([0.1]), np.array([0.0]))).all()
 
 
 def test_scores_become_probabilities_and_spreads_radii() -> None:
-    worth = Calibration(CURVE, Curve((0.0, 1.0), (0.1, 0.6)))
-    (event,) = calibrated([BARK], worth)
-    assert (event.score, event.spread) == pytest.approx((0.6, 0.15))
-    (placeless,) = calibrated([replace(BARK, path=(), spread=None)], worth)
+    worth, passed = Calibration(ODDS, Curve((0.0, 1.0), (0.1, 0.6))), {"dog": 0.5}
+    (event,) = calibrated([BARK], worth, passed)
+    odds = 3.0 * np.exp(-0.2)  # three to one for 0.75, no more or less for a second
+    assert (event.score, event.spread) == pytest.approx((odds / (1 + odds), 0.15))
+    (easier,) = calibrated([BARK], worth, {"dog": 0.25})
+    assert easier.score == pytest.approx(3 * odds / (1 + 3 * odds))
+    (longer,) = calibrated([replace(BARK, offset_s=np.e)], worth, passed)
+    assert longer.score == pytest.approx(odds * np.exp(0.5) / (1 + odds * np.exp(0.5)))
+    (placeless,) = calibrated([replace(BARK, path=(), spread=None)], worth, passed)
     assert placeless.spread is None
 
 
 def test_without_a_calibration_no_spread_is_claimed() -> None:
-    (event,) = calibrated([BARK], None)
+    (event,) = calibrated([BARK], None, {})
     assert (event.score, event.spread) == (0.75, None)
 
 
@@ -85,7 +99,7 @@ def test_decoded_events_bring_their_spread() -> None:
 
 def test_a_card_keeps_its_calibration_and_older_cards_load() -> None:
     plain = Card("toy", "1", ("dog",), 16_000, "foa", 3_200, 320, Decoding((0.5,)))
-    card = replace(plain, calibration=Calibration(CURVE, None, 7))
+    card = replace(plain, calibration=Calibration(ODDS, CURVE, 7))
     assert read_card(card_text(card), where="here") == card
     old = card_text(plain).replace('"calibration": null,', "").replace('"dropout": [],', "")
     assert "calibration" not in old

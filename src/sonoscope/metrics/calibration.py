@@ -8,10 +8,10 @@ Which events are right is told by `judge`: an event is right where at least half
 a true event of its label. Several true events may cover it together, and one true event may make
 several found ones right: what is asked is whether the label sounded when the event says so.
 
-References: C. Guo et al., "On calibration of modern neural networks", ICML 2017 (error, temperature
-scaling); B. Zadrozny and C. Elkan, KDD 2002 (isotonic regression); M. Ayer et al., Ann. Math.
-Statist. 26(4), 1955 (pool adjacent violators); V. Vovk et al., "Algorithmic Learning in a Random
-World", 2005 (the quantile of regions).
+References: C. Guo et al., "On calibration of modern neural networks", ICML 2017 (error);
+B. Zadrozny and C. Elkan, KDD 2002 (isotonic regression); M. Ayer et al., Ann. Math. Statist. 26(4),
+1955 (pool adjacent violators); V. Vovk et al., "Algorithmic Learning in a Random World", 2005 (the
+quantile of regions).
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ SMALLEST_RADIUS = float(np.deg2rad(0.5))
 
 _FEWEST_IN_BIN = 20  # of which two may lie outside of a region of 90 %
 _SOME_DIRECTION = 0.5  # true directions are unit vectors, unknown ones zeros
-_SURE = 1e-6  # a score of 0 or 1 has no logit
+_HELD = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,30 +139,32 @@ def chance_error(
     return float(np.mean([reliability(score, right, n_bins, bins).error for right in drawn]))
 
 
-def fit_temperature(score: Float[ndarray, " answer"], right: Bool[ndarray, " answer"]) -> float:
-    """Find the temperature under which the answers are likeliest (least cross-entropy).
+def fit_odds(
+    evidence: Float[ndarray, "answer part"], right: Bool[ndarray, " answer"]
+) -> Float[ndarray, " part"]:
+    """Find the log odds of each part under which the answers are likeliest (least cross-entropy).
 
-    Raises
-    ------
-    InputError
-        If a score is not within 0 to 1.
+    The first part may not count against an answer. Weights are held by a thousandth of their
+    square, so that they stay finite where right and wrong can be told apart without error.
+
+    References
+    ----------
+    J. Platt, "Probabilistic outputs for support vector machines", 1999.
     """
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import minimize
 
-    _check(score)
-    logit = _logit(score)
+    n_parts = evidence.shape[1]
 
-    def cross_entropy(log_temperature: float) -> float:
-        z = logit / np.exp(log_temperature)
-        return float(np.mean(np.logaddexp(0.0, z) - right * z))
+    def loss(weight: Float[ndarray, " part"]) -> tuple[float, Float[ndarray, " part"]]:
+        z = evidence @ weight
+        gap = 1 / (1 + np.exp(-z)) - right
+        entropy = np.mean(np.logaddexp(0.0, z) - right * z)
+        slope = evidence.T @ gap / len(right) + 2 * _HELD * weight
+        return float(entropy + _HELD * weight @ weight), np.asarray(slope)
 
-    found = minimize_scalar(cross_entropy, bounds=(-4.0, 4.0), method="bounded")
-    return float(np.exp(found.x))
-
-
-def tempered(score: Float[ndarray, " answer"], temperature: float) -> Float[ndarray, " answer"]:
-    """Divide the logits of scores: above 1 they get less sure, below 1 surer."""
-    return np.asarray(1 / (1 + np.exp(-_logit(score) / temperature)))
+    bounds = [(0.0, None), *[(None, None)] * (n_parts - 1)]
+    found = minimize(loss, np.zeros(n_parts), jac=True, bounds=bounds, method="L-BFGS-B")
+    return np.asarray(found.x, np.float64)
 
 
 def isotonic(
@@ -327,8 +329,3 @@ def _edges(score: Float[ndarray, " answer"], n_bins: int, bins: Bins) -> Float[n
         return np.linspace(0.0, 1.0, n_bins + 1)
     inner = np.quantile(score, np.arange(1, n_bins) / n_bins, method="higher")
     return np.unique([0.0, *inner.tolist(), 1.0])
-
-
-def _logit(score: Float[ndarray, " answer"]) -> Float[ndarray, " answer"]:
-    kept = np.clip(score, _SURE, 1 - _SURE)
-    return np.asarray(np.log(kept / (1 - kept)))

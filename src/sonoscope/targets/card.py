@@ -133,6 +133,11 @@ class Card:
         return FrameGrid(self.rate_hz, self.hop)
 
     @property
+    def thresholds(self) -> dict[str, float]:
+        """What each label's activity has to pass for an event to begin."""
+        return dict(zip(self.labels, self.decoding.thresholds, strict=True))
+
+    @property
     def window_frames(self) -> int:
         """How many frames one window gives."""
         return self.window // self.hop

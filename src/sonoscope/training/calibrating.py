@@ -13,14 +13,12 @@ from numpy import ndarray
 
 from sonoscope.core.event import Event
 from sonoscope.core.frames import FrameGrid
-from sonoscope.metrics.calibration import fit_regions, fit_temperature, judge, tempered
-from sonoscope.targets.calibration import Calibration, Curve
+from sonoscope.metrics.calibration import fit_odds, fit_regions, judge
+from sonoscope.targets.calibration import Calibration, Curve, Odds, evidence
 from sonoscope.targets.classwise import Decoding
 from sonoscope.targets.following import decode
 from sonoscope.targets.sources import Sources
 from sonoscope.training.validation import Answer
-
-_SCORES = np.linspace(0.0, 1.0, 41)
 
 _FEWEST = 40
 """With fewer events nothing is fitted."""
@@ -31,6 +29,8 @@ class Evidence:
     """Events of validation scenes: what the decoder said of them, and what they were worth."""
 
     score: Float[ndarray, " event"]
+    threshold: Float[ndarray, " event"]
+    duration_s: Float[ndarray, " event"]
     spread: Float[ndarray, " event"]
     right: Bool[ndarray, " event"]
     angle: Float[ndarray, " event"]
@@ -44,42 +44,51 @@ def calibration(
         (decode(answer.heard, labels, grid, decoding, directed=answer.directed), answer.truth)
         for answer in answers
     )
-    return fitted(gathered(scenes, labels, grid))
+    return fitted(gathered(scenes, labels, grid, decoding))
 
 
 def gathered(
-    scenes: Iterable[tuple[Sequence[Event], Sources]], labels: Sequence[str], grid: FrameGrid
+    scenes: Iterable[tuple[Sequence[Event], Sources]],
+    labels: Sequence[str],
+    grid: FrameGrid,
+    decoding: Decoding,
 ) -> Evidence:
     """Judge scenes' events as they were decoded, and keep them side by side."""
-    parts = []
+    parts, thresholds = [], dict(zip(labels, decoding.thresholds, strict=True))
     for events, truth in scenes:
         judged = judge(events, truth, labels, grid)
         parts += [
-            (event.score, np.nan if event.spread is None else event.spread, right, angle)
+            (
+                *(event.score, thresholds[event.label], event.offset_s - event.onset_s),
+                *(np.nan if event.spread is None else event.spread, right, angle),
+            )
             for event, right, angle in zip(events, judged.right, judged.angle, strict=True)
         ]
-    table = np.array(parts, dtype=np.float64).reshape(-1, 4)
-    return Evidence(table[:, 0], table[:, 1], table[:, 2] > 0, table[:, 3])
+    table = np.array(parts, dtype=np.float64).reshape(-1, 6)
+    score, threshold, duration_s, spread, right, angle = table.T
+    return Evidence(score, threshold, duration_s, spread, right > 0, angle)
 
 
-def fitted(evidence: Evidence) -> Calibration | None:
-    """Fit both curves; None where there are too few events to learn from."""
-    if len(evidence.score) < _FEWEST:
+def fitted(seen: Evidence) -> Calibration | None:
+    """Fit probabilities and regions; None where there are too few events to learn from.
+
+    Probabilities have three numbers: events are many, but the clips behind them are few.
+    """
+    if len(seen.score) < _FEWEST:
         return None
-    placed = np.isfinite(evidence.angle) & np.isfinite(evidence.spread)
+    placed = np.isfinite(seen.angle) & np.isfinite(seen.spread)
     spread = None
     if placed.sum() >= _FEWEST:
-        spread = _curve(*fit_regions(evidence.spread[placed], evidence.angle[placed]))
-    return Calibration(_score_curve(evidence), spread, events=len(evidence.score))
-
-
-def _score_curve(evidence: Evidence) -> Curve:
-    """Fit a temperature: one number, which a few hundred events are enough for."""
-    temperature = fit_temperature(evidence.score, evidence.right)
-    return _curve(_SCORES, tempered(_SCORES, temperature))
+        spread = _curve(*fit_regions(seen.spread[placed], seen.angle[placed]))
+    weights = fit_odds(evidence(seen.score, seen.threshold, seen.duration_s), seen.right)
+    return Calibration(Odds(*map(_short, weights)), spread, events=len(seen.score))
 
 
 def _curve(at: Float[ndarray, " knot"], value: Float[ndarray, " knot"]) -> Curve:
     """Write knots with few digits; of those that then coincide the last is kept."""
-    knots = {float(f"{x:.4g}"): float(f"{y:.4g}") for x, y in zip(at, value, strict=True)}
+    knots = {_short(x): _short(y) for x, y in zip(at, value, strict=True)}
     return Curve(tuple(knots), tuple(knots.values()))
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
