@@ -37,7 +37,7 @@ LICENCE = "MIT; the recordings learnt from are named under attribution"
 
 _SCENES, _AT_ONCE = 128, 4
 """Scenes that decoding is tuned on: 128 for the rarest labels' thresholds; 160 were no better."""
-_JUDGED = 256
+_JUDGED = 512
 """Scenes that scores and regions are calibrated on, others than those the decoding is tuned on."""
 
 
