@@ -79,6 +79,8 @@ def whole(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def begun(arguments: list[str], out: Path, scenes: int) -> subprocess.Popen[str]:
     """Start a run in a process group of its own and wait until some scenes are there."""
+    # Where the tests run in the background interrupts are ignored, which a child would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     run = subprocess.Popen(
         arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
     )
