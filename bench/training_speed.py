@@ -160,7 +160,7 @@ def _ours(
     parts = Parts(_Network(network), stream, Held(batch), "speed", network.formats)
     with tempfile.TemporaryDirectory() as folder:
         fit(recipe, Path(folder), parts, machine=Machine("cpu", workers=0, threads=1))
-    return min(stream.between())
+    return min(stream.between(steps))
 
 
 class _Clocked:
@@ -174,9 +174,9 @@ class _Clocked:
         self.asked_s.append(time.perf_counter())
         return self.stream.batch(step, size, window_s)
 
-    def between(self) -> list[float]:
-        """Give the seconds between two asks, without those for normalising features."""
-        return list(np.diff(self.asked_s[5:]))
+    def between(self, steps: int) -> list[float]:
+        """Give the seconds between the last asks: the first are for normalising features."""
+        return list(np.diff(self.asked_s[-steps - 1 :]))
 
 
 @dataclass(frozen=True, slots=True)
