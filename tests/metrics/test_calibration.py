@@ -17,7 +17,7 @@ from sonoscope.metrics.calibration import (
     chance_error,
     coverage,
     expected_calibration_error,
-    fit_odds,
+    fit_logistic,
     fit_regions,
     isotonic,
     judge,
@@ -69,18 +69,18 @@ def test_no_answers_have_no_error_and_no_score_is_beyond_one() -> None:
         reliability(np.array([1.5]), np.array([True]))
 
 
-def test_the_odds_that_answers_were_drawn_with_are_found() -> None:
+def test_the_weights_that_answers_were_drawn_with_are_found() -> None:
     rng = np.random.default_rng(2)
     known = np.stack([rng.normal(size=40_000), rng.normal(size=40_000), np.ones(40_000)], axis=1)
     wanted = np.array([0.8, -0.5, 0.3])
     right = rng.random(40_000) < 1 / (1 + np.exp(-known @ wanted))
-    assert fit_odds(known, right) == pytest.approx(wanted, abs=0.05)
+    assert fit_logistic(known, right) == pytest.approx(wanted, abs=0.05)
 
 
 def test_a_higher_score_never_counts_against_and_perfect_answers_stay_finite() -> None:
     known = np.stack([np.linspace(-1, 1, 100), np.ones(100)], axis=1)
-    assert fit_odds(known, known[:, 0] < 0)[0] == 0.0
-    weight = fit_odds(known, known[:, 0] > 0)
+    assert fit_logistic(known, known[:, 0] < 0)[0] == 0.0
+    weight = fit_logistic(known, known[:, 0] > 0)
     assert 3 < weight[0] < 100
 
 

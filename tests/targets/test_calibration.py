@@ -8,12 +8,19 @@ from pydantic import ValidationError
 
 from sonoscope.core.event import Event, Waypoint
 from sonoscope.core.frames import FrameGrid
-from sonoscope.targets.calibration import Calibration, Curve, Odds, calibrated, evidence, raw_spread
+from sonoscope.targets.calibration import (
+    Calibration,
+    Curve,
+    Logistic,
+    calibrated,
+    predictors,
+    raw_spread,
+)
 from sonoscope.targets.card import Card, card_text, read_card
 from sonoscope.targets.classwise import Decoding, decode
 
 CURVE = Curve((0.0, 0.5, 1.0), (0.0, 0.2, 1.0))
-ODDS = Odds(1.0, 0.5, -0.2)
+LOGISTIC = Logistic(1.0, 0.5, -0.2)
 BARK = Event("dog", 0.0, 1.0, (Waypoint(0.0, 0.0, 0.0),), 0.75, 0.1)
 
 
@@ -40,19 +47,19 @@ def test_radii_have_limits_and_a_higher_score_is_never_less_probable() -> None:
     with pytest.raises(ValidationError, match="radii"):
         Calibration(spread=Curve((0.0,), (3.5,)))
     with pytest.raises(ValidationError, match="greater than or equal to 0"):
-        Odds(-0.1, 0.0, 0.0)
+        Logistic(-0.1, 0.0, 0.0)
 
 
-def test_evidence_is_excess_over_the_threshold_and_length() -> None:
+def test_predictors_are_excess_over_the_threshold_and_length() -> None:
     half = np.array([0.5])
-    assert evidence(half, half, np.array([1.0])).tolist() == [[0.0, 0.0, 1.0]]
-    rare = evidence(np.array([0.8]), np.array([0.2]), np.array([np.e]))
+    assert predictors(half, half, np.array([1.0])).tolist() == [[0.0, 0.0, 1.0]]
+    rare = predictors(np.array([0.8]), np.array([0.2]), np.array([np.e]))
     assert rare[0].tolist() == pytest.approx([2 * np.log(4), 1.0, 1.0])
-    assert np.isfinite(evidence(np.array([1.0]), np.array([0.1]), np.array([0.0]))).all()
+    assert np.isfinite(predictors(np.array([1.0]), np.array([0.1]), np.array([0.0]))).all()
 
 
 def test_scores_become_probabilities_and_spreads_radii() -> None:
-    worth, passed = Calibration(ODDS, Curve((0.0, 1.0), (0.1, 0.6))), {"dog": 0.5}
+    worth, passed = Calibration(LOGISTIC, Curve((0.0, 1.0), (0.1, 0.6))), {"dog": 0.5}
     (event,) = calibrated([BARK], worth, passed)
     odds = 3.0 * np.exp(-0.2)  # three to one for 0.75, no more or less for a second
     assert (event.score, event.spread) == pytest.approx((odds / (1 + odds), 0.15))
@@ -99,7 +106,7 @@ def test_decoded_events_bring_their_spread() -> None:
 
 def test_a_card_keeps_its_calibration_and_older_cards_load() -> None:
     plain = Card("toy", "1", ("dog",), 16_000, "foa", 3_200, 320, Decoding((0.5,)))
-    card = replace(plain, calibration=Calibration(ODDS, CURVE, 7))
+    card = replace(plain, calibration=Calibration(LOGISTIC, CURVE, 7))
     assert read_card(card_text(card), where="here") == card
     old = card_text(plain).replace('"calibration": null,', "").replace('"dropout": [],', "")
     assert "calibration" not in old

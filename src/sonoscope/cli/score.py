@@ -110,9 +110,8 @@ def score(
 
     Event csv, DCASE frame csv, Audacity labels, Raven tables and JSON are told by their columns. In
     a folder NAME.csv and NAME/events.csv belong to the recording NAME, or if there is neither
-    FOLDER/NAME.csv. A recording without
-    prediction counts as one in which nothing was heard; from dcase2020 on the organisers leave it
-    out, and so does --mode official.
+    FOLDER/NAME.csv. A recording without prediction counts as one in which nothing was heard; from
+    dcase2020 on the organisers leave it out, and so does --mode official.
     """
     year = _year(metric)
     if average is not None and not year.by_label:

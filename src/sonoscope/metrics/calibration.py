@@ -42,7 +42,7 @@ SMALLEST_RADIUS = float(np.deg2rad(0.5))
 
 _FEWEST_IN_BIN = 20  # of which two may lie outside of a region of 90 %
 _SOME_DIRECTION = 0.5  # true directions are unit vectors, unknown ones zeros
-_HELD = 1e-3
+_RIDGE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,13 +139,13 @@ def chance_error(
     return float(np.mean([reliability(score, right, n_bins, bins).error for right in drawn]))
 
 
-def fit_odds(
-    evidence: Float[ndarray, "answer part"], right: Bool[ndarray, " answer"]
+def fit_logistic(
+    predictors: Float[ndarray, "answer part"], right: Bool[ndarray, " answer"]
 ) -> Float[ndarray, " part"]:
-    """Find the log odds of each part under which the answers are likeliest (least cross-entropy).
+    """Fit logistic regression: the weights under which answers are likeliest (least cross-entropy).
 
-    The first part may not count against an answer. Weights are held by a thousandth of their
-    square, so that they stay finite where right and wrong can be told apart without error.
+    The first weight may not be negative. A small ridge keeps weights finite where right and wrong
+    can be told apart without error.
 
     References
     ----------
@@ -153,14 +153,14 @@ def fit_odds(
     """
     from scipy.optimize import minimize
 
-    n_parts = evidence.shape[1]
+    n_parts = predictors.shape[1]
 
     def loss(weight: Float[ndarray, " part"]) -> tuple[float, Float[ndarray, " part"]]:
-        z = evidence @ weight
+        z = predictors @ weight
         gap = 1 / (1 + np.exp(-z)) - right
         entropy = np.mean(np.logaddexp(0.0, z) - right * z)
-        slope = evidence.T @ gap / len(right) + 2 * _HELD * weight
-        return float(entropy + _HELD * weight @ weight), np.asarray(slope)
+        slope = predictors.T @ gap / len(right) + 2 * _RIDGE * weight
+        return float(entropy + _RIDGE * weight @ weight), np.asarray(slope)
 
     bounds = [(0.0, None), *[(None, None)] * (n_parts - 1)]
     found = minimize(loss, np.zeros(n_parts), jac=True, bounds=bounds, method="L-BFGS-B")

@@ -60,7 +60,7 @@ class Curve:
         return float(np.interp(value, self.at, self.value))
 
 
-def evidence(
+def predictors(
     score: Float[ndarray, " event"],
     threshold: Float[ndarray, " event"],
     duration_s: Float[ndarray, " event"],
@@ -80,8 +80,8 @@ def _logit(share: Float[ndarray, " event"]) -> Float[ndarray, " event"]:
 
 
 @dataclass(config=STRICT)
-class Odds:
-    """Log odds that an event is right: so much for each part of its `evidence`.
+class Logistic:
+    """Logistic regression of whether an event is right on its `predictors`: their weights.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class Odds:
 
     def __call__(self, score: float, threshold: float, duration_s: float) -> float:
         """Give the probability that an event is right."""
-        known = evidence(np.array([score]), np.array([threshold]), np.array([duration_s]))
+        known = predictors(np.array([score]), np.array([threshold]), np.array([duration_s]))
         return float(1 / (1 + np.exp(-known[0] @ (self.excess, self.duration, self.bias))))
 
 
@@ -119,7 +119,7 @@ class Calibration:
         How many events they were fitted on.
     """
 
-    score: Odds | None = None
+    score: Logistic | None = None
     spread: Curve | None = None
     events: Annotated[int, Field(ge=0)] = 0
 

@@ -13,8 +13,8 @@ from numpy import ndarray
 
 from sonoscope.core.event import Event
 from sonoscope.core.frames import FrameGrid
-from sonoscope.metrics.calibration import fit_odds, fit_regions, judge
-from sonoscope.targets.calibration import Calibration, Curve, Odds, evidence
+from sonoscope.metrics.calibration import fit_logistic, fit_regions, judge
+from sonoscope.targets.calibration import Calibration, Curve, Logistic, predictors
 from sonoscope.targets.classwise import Decoding
 from sonoscope.targets.following import decode
 from sonoscope.targets.sources import Sources
@@ -80,8 +80,8 @@ def fitted(seen: Evidence) -> Calibration | None:
     spread = None
     if placed.sum() >= _FEWEST:
         spread = _curve(*fit_regions(seen.spread[placed], seen.angle[placed]))
-    weights = fit_odds(evidence(seen.score, seen.threshold, seen.duration_s), seen.right)
-    return Calibration(Odds(*map(_short, weights)), spread, events=len(seen.score))
+    weights = fit_logistic(predictors(seen.score, seen.threshold, seen.duration_s), seen.right)
+    return Calibration(Logistic(*map(_short, weights)), spread, events=len(seen.score))
 
 
 def _curve(at: Float[ndarray, " knot"], value: Float[ndarray, " knot"]) -> Curve:
