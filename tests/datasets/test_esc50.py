@@ -126,3 +126,19 @@ def test_every_original_is_credited_once(shared: Path) -> None:
     assert len(lines) == len({clip.group for clip in clips})
     assert lines == sorted(lines)
     assert any("rose_bark.wav by nfrae" in line and line.endswith("[CC0]") for line in lines)
+
+
+@pytest.mark.shared
+def test_labels_come_in_the_order_of_targets_and_ten_of_them_are_esc10(shared: Path) -> None:
+    found = esc50.labels(shared / "esc50")
+    assert (len(found), found[0], found[49]) == (50, "dog", "hand_saw")
+    rows = (shared / "esc50" / "esc50.csv").read_text().splitlines()[1:]
+    ten = {row.split(",")[3] for row in rows if row.split(",")[4] == "True"}
+    assert ten == set(esc50.ESC10_LABELS)
+
+
+def test_a_table_without_targets_tells_no_order(tmp_path: Path) -> None:
+    folder = original_layout(tmp_path)
+    (folder / "meta" / "esc50.csv").write_text(TABLE.replace("target", "number"))
+    with pytest.raises(InputError, match="must number the categories"):
+        esc50.labels(folder)

@@ -49,3 +49,14 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="empty must hold sound files"):
         folder.clips(tmp_path)
+
+
+def test_a_rule_for_names_makes_groups(tmp_path: Path) -> None:
+    root = sounds(tmp_path, hum__motor7_1="1", hum__motor7_2="2", hiss__motor7_3="3")
+    ruled = folder.clips(root, group_rule=r"([a-z]+\d+)_")
+    assert {clip.group for clip in ruled} == {"name:motor7"}
+    assert {clip.group for clip in folder.clips(root, group_rule=r"[a-z]+")} == {"name:motor"}
+    with pytest.raises(InputError, match="must follow the rule"):
+        folder.clips(root, group_rule=r"\d")
+    with pytest.raises(SettingError, match="must be a regular expression"):
+        folder.clips(root, group_rule="(")

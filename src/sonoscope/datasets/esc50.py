@@ -19,6 +19,20 @@ from pathlib import Path
 from sonoscope.core.errors import InputError, SettingError
 from sonoscope.simulation.sources import Clip
 
+ESC10_LABELS = (
+    "chainsaw",
+    "clock_tick",
+    "crackling_fire",
+    "crying_baby",
+    "dog",
+    "helicopter",
+    "rain",
+    "rooster",
+    "sea_waves",
+    "sneezing",
+)
+"""The ten categories of ESC-10, whose clips are those of ESC-50 in the same folds."""
+
 _ENTRY = re.compile(  # one entry is misprinted as 5-141683-Ad: what follows the take is let go
     r"- \[(?P<name>\d-\d+-[A-Z])[^\]]*\]:\s+clip derived from (?P<title>.*?)\s*"
     r"\((?P<url>https?://\S+)\) by (?P<author>.+) \[(?P<licence>[^\]]+)\]"
@@ -66,6 +80,23 @@ def clips(
         if licences is None or clip.licence in licences:
             found.append(clip)
     return found
+
+
+def labels(folder: Path) -> tuple[str, ...]:
+    """List the set's categories in the order of its targets.
+
+    Raises
+    ------
+    InputError
+        Where the table is missing, or names no targets.
+    """
+    table = _table(folder)
+    rows = _rows(table)
+    try:
+        targets = {int(row["target"]): row["category"] for row in rows}
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{table} must number the categories in a column target") from error
+    return tuple(targets[target] for target in sorted(targets))
 
 
 def _clip(folder: Path, row: dict[str, str], credits_by_name: dict[str, tuple[str, str]]) -> Clip:

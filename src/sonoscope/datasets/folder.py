@@ -11,10 +11,13 @@ sounds/
 ```
 
 A file's group is the hash of its bytes, so that a copy under another name on the other side of a
-split is found; files in a folder below the label belong to that folder's group.
+split is found; files in a folder below the label belong to that folder's group. Where a rule for
+names is given, it comes first: `motor7_001.wav` and `motor7_002.wav` are one group by the rule
+`(.+)_[0-9]+`, whatever their label.
 """
 
 import hashlib
+import re
 from collections.abc import Collection
 from pathlib import Path
 
@@ -30,6 +33,7 @@ def clips(
     labels: Collection[str] | None = None,
     licence: str = "unknown",
     attribution: str | None = None,
+    group_rule: str | None = None,
 ) -> list[Clip]:
     """List the sound files below each label's folder, in order of their names.
 
@@ -41,14 +45,18 @@ def clips(
         Which to keep; all where None.
     licence, attribution
         Said of every clip; the attribution is the file's path in `folder` where None.
+    group_rule
+        A regular expression for the beginning of a file's name (without its suffix), whose first
+        group, or whole match where it has none, names the clip's group.
 
     Raises
     ------
     InputError
-        Where there is no folder or no sound file of a label.
+        Where there is no folder or no sound file of a label, or a name does not follow the rule.
     SettingError
-        For a label that has no folder.
+        For a label that has no folder, or a rule that is no regular expression.
     """
+    rule = _rule(group_rule)
     if not folder.is_dir():
         raise InputError(f"{folder} must be a folder with a folder a label, but it is not")
     present = sorted(path.name for path in folder.iterdir() if path.is_dir())
@@ -64,7 +72,7 @@ def clips(
             raise InputError(f"{folder / label} must hold sound files, but none was found")
         for path in paths:
             said = attribution or path.relative_to(folder).as_posix()
-            group = _group(path, folder / label)
+            group = _group(path, folder / label) if rule is None else _named_group(path, rule)
             found.append(Clip(label, path, group, folder.name, licence, said))
     if not found:
         raise InputError(f"{folder} must hold a folder a label, but none was found")
@@ -82,3 +90,19 @@ def _group(path: Path, label_folder: Path) -> str:
     if len(within) > 1:
         return f"folder:{label_folder.name}/{within[0]}"
     return f"file:{hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()}"
+
+
+def _rule(text: str | None) -> re.Pattern[str] | None:
+    try:
+        return None if text is None else re.compile(text)
+    except re.error as error:
+        raise SettingError(f"group_rule must be a regular expression, but {text!r}: {error}") from (
+            error
+        )
+
+
+def _named_group(path: Path, rule: re.Pattern[str]) -> str:
+    found = rule.match(path.stem)
+    if found is None:
+        raise InputError(f"{path}: the name must follow the rule {rule.pattern!r}, but does not")
+    return f"name:{found[1] if rule.groups else found[0]}"

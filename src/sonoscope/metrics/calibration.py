@@ -167,6 +167,36 @@ def fit_logistic(
     return np.asarray(found.x, np.float64)
 
 
+def fit_temperature(logits: Float[ndarray, "answer label"], true: Int[ndarray, " answer"]) -> float:
+    """Find by what logits are to be divided for the truth to be likeliest (least cross-entropy).
+
+    The likelihood has one peak in the inverse temperature; it is sought within 1/100 to 100.
+
+    Raises
+    ------
+    InputError
+        If there are no answers.
+
+    References
+    ----------
+    C. Guo et al., "On calibration of modern neural networks", ICML 2017, sec. 4.2.
+    """
+    from scipy.optimize import minimize_scalar
+
+    if not len(true):
+        raise InputError("a temperature must be fitted on answers, but there were none")
+    rows = np.arange(len(true))
+
+    def loss(log_inverse: float) -> float:
+        z = logits * np.exp(log_inverse)
+        top = z.max(axis=1)
+        total = top + np.log(np.exp(z - top[:, None]).sum(axis=1))
+        return float(np.mean(total - z[rows, true]))
+
+    found = minimize_scalar(loss, bounds=(-np.log(100), np.log(100)), method="bounded")
+    return float(np.exp(-found.x))
+
+
 def isotonic(
     value: Float[ndarray, " answer"],
     target: Float[ndarray, " answer"],
