@@ -107,7 +107,30 @@ def curve(rows: Sequence[Row]) -> str:
 
     The first channel format has full lines, a second one dashed lines.
     """
+    formats = list(dict.fromkeys(row.heard_as for row in rows))
+    lines = [
+        Line(name, colour, [(row.step, of(row)) for row in rows if row.heard_as == heard_as], n)
+        for name, colour, of in _LINES
+        for n, heard_as in enumerate(formats)
+    ]
+    names = [(name, colour) for name, colour, _ in _LINES]
+    title = " (full), ".join(formats)
     last = max((row.step for row in rows), default=1)
+    return drawn(names, lines, last, f"{title}{' (dashed)' if ',' in title else ''}")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a curve: its name, colour, points of step and value (0 to 1), and how dashed."""
+
+    name: str
+    colour: str
+    points: Sequence[tuple[int, float]]
+    dashes: int = 0
+
+
+def drawn(names: Sequence[tuple[str, str]], lines: Sequence[Line], last: int, title: str) -> str:
+    """Draw lines over the steps as SVG, below their names; what is no number is left out."""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
         ' font-family="sans-serif" font-size="12">',
@@ -119,27 +142,28 @@ def curve(rows: Sequence[Row]) -> str:
             f'<path d="M{_MARGIN} {y:.1f}H{_WIDTH - _MARGIN}" stroke="#ddd"/>',
             f'<text x="{_MARGIN - 6}" y="{y + 4:.1f}" text-anchor="end">{tenth / 10}</text>',
         ]
-    for i, (name, colour, of) in enumerate(_LINES):
+    for i, (name, colour) in enumerate(names):
         parts.append(f'<text x="{_MARGIN + 80 * i}" y="20" fill="{colour}">{name}</text>')
-        for n, heard_as in enumerate(dict.fromkeys(row.heard_as for row in rows)):
-            points = [(row.step, of(row)) for row in rows if row.heard_as == heard_as]
-            line = " ".join(
-                f"{_x(step, last):.1f},{_y(value):.1f}"
-                for step, value in points
-                if math.isfinite(value)
-            )
-            parts.append(
-                f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"'
-                f' stroke-dasharray="{4 * n} {2 * n}"/>'
-            )
-    title = " (full), ".join(dict.fromkeys(row.heard_as for row in rows))
+        parts += [_polyline(line, last) for line in lines if line.name == name]
     x, y = _WIDTH - _MARGIN, _HEIGHT - 12
     parts += [
-        f'<text x="{_MARGIN}" y="{y}">{title}{" (dashed)" if "," in title else ""}</text>',
+        f'<text x="{_MARGIN}" y="{y}">{title}</text>',
         f'<text x="{x}" y="{y}" text-anchor="end">{last} steps</text>',
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _polyline(line: Line, last: int) -> str:
+    points = " ".join(
+        f"{_x(step, last):.1f},{_y(value):.1f}"
+        for step, value in line.points
+        if math.isfinite(value)
+    )
+    return (
+        f'<polyline points="{points}" fill="none" stroke="{line.colour}" stroke-width="2"'
+        f' stroke-dasharray="{4 * line.dashes} {2 * line.dashes}"/>'
+    )
 
 
 def _x(step: int, last: int) -> float:
