@@ -1,11 +1,11 @@
 """Settings to clip network: one match, complete by type.
 
-A clip network is a front end and a body. Of sound it takes raw samples, `batch sample`; of a PRPD
+A clip network is front ends and a body. Of sound it takes raw samples, `batch sample`; of a PRPD
 pattern the maps themselves, `batch channel=2 phase amplitude` (log counts of both half cycles).
 Front ends give `batch channel bin frame`, bodies `batch label`: a logit a label.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, assert_never
 
 import torch
@@ -16,8 +16,12 @@ from torch import Tensor, nn
 
 from sonoscope.core.recipe import STRICT
 from sonoscope.models.clip.efficientnet import EfficientNet, EfficientNetSettings
+from sonoscope.models.clip.ega import Ega, EgaSettings, Late, TwoStreamEga
 from sonoscope.models.clip.log_mel import LogMel, LogMelSettings
 from sonoscope.models.normalised import Moments, NormalisedMaps
+
+Heard = Literal["sound", "prpd"]
+"""What a network takes: raw sound, or a PRPD pattern."""
 
 
 @dataclass(config=STRICT)
@@ -29,7 +33,7 @@ class PrpdMapSettings:
     n_amplitudes: Annotated[int, Field(ge=1)] = 32
 
 
-def _maps_of(settings: Any) -> str:
+def _kind_of_maps(settings: Any) -> str:
     """Tell which maps settings speak of; log-mels where they do not say."""
     if isinstance(settings, dict):
         return str(settings.get("kind", "log_mel"))
@@ -38,7 +42,7 @@ def _maps_of(settings: Any) -> str:
 
 MapSettings = Annotated[
     Annotated[LogMelSettings, Tag("log_mel")] | Annotated[PrpdMapSettings, Tag("prpd")],
-    Discriminator(_maps_of),
+    Discriminator(_kind_of_maps),
 ]
 """What becomes the maps that a body takes."""
 
@@ -56,55 +60,125 @@ class EfficientNetNetwork(_OnMaps):
     body: EfficientNetSettings = EfficientNetSettings()
 
 
-ClipNetworkSettings = EfficientNetNetwork
+@dataclass(config=STRICT)
+class EgaNetwork(_OnMaps):
+    """EGA; without IGAM and mask, the paper's baseline."""
+
+    kind: Literal["ega"] = "ega"
+    body: EgaSettings = EgaSettings()
+
+
+@dataclass(config=STRICT)
+class TwoStreamEgaNetwork:
+    """EGA on a sound and EGA on its PRPD pattern, joined late."""
+
+    kind: Literal["two_stream_ega"] = "two_stream_ega"
+    maps: LogMelSettings = LogMelSettings()
+    pattern: PrpdMapSettings = PrpdMapSettings()
+    sound: EgaSettings = EgaSettings()
+    prpd: EgaSettings = EgaSettings()
+    late: Late = "features"
+
+
+def _kind(settings: Any) -> str:
+    """Tell which network settings speak of; EGA where they do not say."""
+    if isinstance(settings, dict):
+        return str(settings.get("kind", "ega"))
+    return str(getattr(settings, "kind", "ega"))
+
+
+ClipNetworkSettings = Annotated[
+    Annotated[EfficientNetNetwork, Tag("efficientnet")]
+    | Annotated[EgaNetwork, Tag("ega")]
+    | Annotated[TwoStreamEgaNetwork, Tag("two_stream_ega")],
+    Discriminator(_kind),
+]
 
 
 class ClipNetwork(nn.Module):
     """A clip to a logit a label.
 
-    Shape: raw sound `batch sample`, or a PRPD pattern `batch channel=2 phase amplitude`, to
-    `batch label`.
+    Shape: for each front end raw sound `batch sample` or a PRPD pattern `batch channel=2 phase
+    amplitude`, to `batch label`.
+
+    Attributes
+    ----------
+    front_ends
+        What makes maps of each input.
+    body
+        What takes the maps of all inputs.
     """
 
-    def __init__(self, front_end: nn.Module, body: nn.Module) -> None:
+    def __init__(self, front_ends: Sequence[nn.Module], body: nn.Module) -> None:
         super().__init__()
-        self.front_end, self.body = front_end, body
+        self.front_ends = nn.ModuleList(front_ends)
+        self.body = body
 
-    def forward(self, clip: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch label"]:
+    def forward(self, *clips: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch label"]:
         """Name a batch."""
-        logits: Tensor = self.body(self.front_end(clip))
+        logits: Tensor = self.body(*self.maps(*clips))
         return logits
+
+    def maps(self, *clips: Float[Tensor, "batch ..."]) -> list[Tensor]:
+        """Give what the body takes of each input."""
+        return [front(clip) for front, clip in zip(self.front_ends, clips, strict=True)]
+
+
+def heard_by(settings: ClipNetworkSettings) -> tuple[Heard, ...]:
+    """Tell what the network of some settings takes, in its order."""
+    match settings:
+        case EfficientNetNetwork() | EgaNetwork():
+            return ("prpd" if isinstance(settings.maps, PrpdMapSettings) else "sound",)
+        case TwoStreamEgaNetwork():
+            return ("sound", "prpd")
+        case _:
+            assert_never(settings)
+
+
+def clip_rate_of(settings: ClipNetworkSettings) -> int | None:
+    """Tell at which rate the network of some settings hears sound, in Hz; None where it does not."""
+    return settings.maps.rate_hz if isinstance(settings.maps, LogMelSettings) else None
 
 
 def build_clip_network(settings: ClipNetworkSettings, n_labels: int) -> ClipNetwork:
     """Make a network with random weights."""
-    front_end, n_channels = _front_end(settings.maps)
     match settings:
         case EfficientNetNetwork():
-            body = EfficientNet(settings.body, n_channels, n_labels)
+            front_end, n_channels, _ = _front_end(settings.maps)
+            return ClipNetwork([front_end], EfficientNet(settings.body, n_channels, n_labels))
+        case EgaNetwork():
+            front_end, n_channels, n_bins = _front_end(settings.maps)
+            return ClipNetwork([front_end], Ega(settings.body, n_channels, n_bins, n_labels))
+        case TwoStreamEgaNetwork():
+            ears, of_sound, n_bins = _front_end(settings.maps)
+            pattern, of_pattern, n_phases = _front_end(settings.pattern)
+            streams = (
+                Ega(settings.sound, of_sound, n_bins, n_labels),
+                Ega(settings.prpd, of_pattern, n_phases, n_labels),
+            )
+            return ClipNetwork([ears, pattern], TwoStreamEga(*streams, settings.late))
         case _:
             assert_never(settings)
-    return ClipNetwork(front_end, body)
 
 
-def _front_end(settings: MapSettings) -> tuple[nn.Module, int]:
-    """Make what gives the maps, and tell how many channels they have."""
+def _front_end(settings: MapSettings) -> tuple[nn.Module, int, int]:
+    """Make what gives the maps, and tell how many channels and bins they have."""
     match settings:
         case LogMelSettings():
-            return LogMel(settings), 1
+            return LogMel(settings), 1, settings.n_bands
         case PrpdMapSettings():
-            return nn.Identity(), 2
+            return nn.Identity(), 2, settings.n_phases
         case _:
             assert_never(settings)
 
 
 @torch.no_grad()
 def normalise_clips(network: ClipNetwork, sounds: Iterable[Float[Tensor, "batch sample"]]) -> None:
-    """Set what maps are normalised by, from sounds of the training alone.
+    """Set what maps of sound are normalised by, from sounds of the training alone.
 
-    Networks whose front end needs none are left as they are.
+    Networks none of whose front ends need it are left as they are.
     """
-    front = network.front_end
+    front = network.front_ends[0]
     if not isinstance(front, NormalisedMaps):
         return
     moments = Moments(front.n_maps, front.n_bins)
