@@ -26,6 +26,7 @@ from sonoscope.core.direction import angle_between
 from sonoscope.core.errors import InputError
 from sonoscope.core.event import Event
 from sonoscope.core.frames import FrameGrid
+from sonoscope.targets.clip_label import probabilities, together
 from sonoscope.targets.sources import Sources, frames_of
 
 Bins = Literal["width", "mass"]
@@ -43,6 +44,7 @@ SMALLEST_RADIUS = float(np.deg2rad(0.5))
 _FEWEST_IN_BIN = 20  # of which two may lie outside of a region of 90 %
 _SOME_DIRECTION = 0.5  # true directions are unit vectors, unknown ones zeros
 _RIDGE = 1e-3
+_IMPOSSIBLE = 1e-300
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,10 +169,22 @@ def fit_logistic(
     return np.asarray(found.x, np.float64)
 
 
-def fit_temperature(logits: Float[ndarray, "answer label"], true: Int[ndarray, " answer"]) -> float:
+def fit_temperature(
+    logits: Float[ndarray, "window label"],
+    true: Int[ndarray, " answer"],
+    owner: Int[ndarray, " window"] | None = None,
+) -> float:
     """Find by what logits are to be divided for the truth to be likeliest (least cross-entropy).
 
-    The likelihood has one peak in the inverse temperature; it is sought within 1/100 to 100.
+    It is sought within 1/100 to 100.
+
+    Parameters
+    ----------
+    logits, owner
+        Of windows, and which answer each is part of (`targets.clip_label.together`); a window an
+        answer where None.
+    true
+        Number of each answer's true label.
 
     Raises
     ------
@@ -186,15 +200,15 @@ def fit_temperature(logits: Float[ndarray, "answer label"], true: Int[ndarray, "
     if not len(true):
         raise InputError("a temperature must be fitted on answers, but there were none")
     rows = np.arange(len(true))
+    parts = rows if owner is None else owner
 
-    def loss(log_inverse: float) -> float:
-        z = logits * np.exp(log_inverse)
-        top = z.max(axis=1)
-        total = top + np.log(np.exp(z - top[:, None]).sum(axis=1))
-        return float(np.mean(total - z[rows, true]))
+    def loss(log_temperature: float) -> float:
+        each = probabilities(logits, float(np.exp(log_temperature)))
+        said = together(each, parts, len(true))[rows, true]
+        return float(-np.mean(np.log(np.maximum(said, _IMPOSSIBLE))))
 
     found = minimize_scalar(loss, bounds=(-np.log(100), np.log(100)), method="bounded")
-    return float(np.exp(-found.x))
+    return float(np.exp(found.x))
 
 
 def isotonic(

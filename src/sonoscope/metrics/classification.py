@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from sonoscope.core.errors import InputError
@@ -140,3 +140,49 @@ def counts_by_group(
     names = np.asarray(groups, dtype=np.str_)
     parts = (np.flatnonzero(names == name) for name in sorted(set(groups)))
     return [confusion(true[part], said[part], n_labels) for part in parts]
+
+
+def fit_unknown(
+    score: Float[ndarray, " clip"],
+    right: Bool[ndarray, " clip"],
+    stray: Float[ndarray, " noise"] | None = None,
+    *,
+    wanted: float = 0.95,
+    stray_share: float = 0.01,
+) -> float:
+    """Find the least score below which a clip should rather be called unknown.
+
+    Parameters
+    ----------
+    score, right
+        Probability of the name given to each clip, and whether it is right.
+    stray
+        Scores of what is none of the labels, such as noise.
+    wanted
+        Share of the names that should be right among those given.
+    stray_share
+        Share of what is none of the labels that may be given a name.
+
+    Returns
+    -------
+    The least threshold that keeps both; where no threshold gives so many right names, the one with
+    most of them right.
+
+    Examples
+    --------
+    >>> score = np.array([0.2, 0.4, 0.6, 0.8])
+    >>> fit_unknown(score, np.array([False, False, True, True]))
+    0.6
+    """
+    order = np.argsort(-score, kind="stable")
+    share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    if not len(order):
+        least = 0.0
+    elif (share >= wanted).any():
+        least = float(score[order][np.flatnonzero(share >= wanted)[-1]])
+    else:
+        least = float(score[order][share.argmax()])
+    if stray is None or not len(stray):
+        return least
+    above = np.nextafter(np.quantile(stray, 1 - stray_share, method="higher"), 2)
+    return max(least, float(above))

@@ -8,15 +8,18 @@
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, runtime_checkable
+from functools import partial
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from sonoscope.simulation.stream import Batch
 from sonoscope.training.memory import keep_freed_memory
+
+Made = TypeVar("Made")
 
 _AHEAD = 4  # batches each worker may be ahead
 
@@ -46,7 +49,26 @@ def batches(
     workers
         Processes that make them ahead; with none they are made when asked for.
     """
-    wanted = _Steps(stream, steps, size, window_s)
+    return made_ahead(partial(_scenes, stream, size, window_s), steps, workers=workers)
+
+
+def _scenes(stream: Stream, size: int, window_s: float, step: int) -> Batch:
+    return stream.batch(step, size, window_s)
+
+
+def made_ahead(make: Callable[[int], Made], steps: range, *, workers: int) -> Iterable[Made]:
+    """Give what a function makes of some steps, in their order.
+
+    Parameters
+    ----------
+    make
+        Makes what belongs to a step; where there are workers it is sent to them.
+    steps
+        Which steps.
+    workers
+        Processes that work ahead; with none each is made when asked for.
+    """
+    wanted = _Steps(make, steps)
     workers = min(workers, len(steps))
     if workers == 0:
         return wanted
@@ -61,17 +83,17 @@ def batches(
     )
 
 
-class _Steps(IterableDataset[Batch]):
-    """The batches of some steps; a worker makes every n-th of them."""
+class _Steps(IterableDataset[Made]):
+    """What belongs to some steps; a worker makes every n-th of them."""
 
-    def __init__(self, stream: Stream, steps: range, size: int, window_s: float) -> None:
-        self.stream, self.steps, self.size, self.window_s = stream, steps, size, window_s
+    def __init__(self, make: Callable[[int], Made], steps: range) -> None:
+        self.make, self.steps = make, steps
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Made]:
         worker = get_worker_info()
         first, every = (0, 1) if worker is None else (worker.id, worker.num_workers)
         for step in self.steps[first::every]:
-            yield self.stream.batch(step, self.size, self.window_s)
+            yield self.make(step)
 
 
 @contextmanager
