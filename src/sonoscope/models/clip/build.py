@@ -136,7 +136,7 @@ def heard_by(settings: ClipNetworkSettings) -> tuple[Heard, ...]:
 
 
 def clip_rate_of(settings: ClipNetworkSettings) -> int | None:
-    """Tell at which rate the network of some settings hears sound, in Hz; None where it does not."""
+    """Tell at which rate (Hz) the network of some settings hears sound; None where it does not."""
     return settings.maps.rate_hz if isinstance(settings.maps, LogMelSettings) else None
 
 

@@ -290,23 +290,17 @@ class Head(nn.Module):
 
     def __init__(self, settings: EfficientNetSettings, n_inputs: int, n_labels: int) -> None:
         super().__init__()
-        self.n_features = settings.filters(HEAD)
+        self.n_features, self.n_labels = settings.filters(HEAD), n_labels
         self.widen = nn.Sequential(convolution(n_inputs, self.n_features, 1), nn.SiLU())
         self.dropout = nn.Dropout(settings.dropout)
-        self.labels = nn.Linear(self.n_features, n_labels)
-
-    def features(
-        self, maps: Float[Tensor, "batch channel bin frame"]
-    ) -> Float[Tensor, "batch feature"]:
-        """Give what the clip is told apart by."""
-        widened: Tensor = self.widen(maps)
-        return widened.mean(dim=(2, 3))
+        self.labels: nn.Module = nn.Linear(self.n_features, n_labels)
 
     def forward(
         self, maps: Float[Tensor, "batch channel bin frame"]
     ) -> Float[Tensor, "batch label"]:
         """Give a logit a label."""
-        logits: Tensor = self.labels(self.dropout(self.features(maps)))
+        widened: Tensor = self.widen(maps)
+        logits: Tensor = self.labels(self.dropout(widened.mean(dim=(2, 3))))
         return logits
 
 
