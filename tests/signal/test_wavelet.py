@@ -16,6 +16,7 @@ from sonoscope.signal.wavelet import (
     Cost,
     Costs,
     analysed,
+    analysed_into,
     band_hz,
     basis_cost,
     best_basis,
@@ -120,6 +121,24 @@ def test_parts_of_a_basis_are_orthogonal_and_add_up() -> None:
         path = "".join("ad"[node >> bit & 1] for bit in reversed(range(level)))
         packets[path] = tree.levels[level][node]
     assert np.abs(packets.reconstruct(update=False) - one).max() < 1e-12
+
+
+def test_what_lies_above_some_nodes_is_enough_to_compute_them() -> None:
+    batch = np.stack([pulses(1_000, seed=seed) for seed in range(3)])
+    tree = analysed(batch)
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        each = [random_basis(5, rng) for _ in batch]
+        some = tuple(
+            np.stack(rows) & (rng.random((3, len(rows[0]))) < 0.6)
+            for rows in zip(*each, strict=True)
+        )
+        direct, wanted = analysed_into(batch, some), gathered(tree, some)
+        for one, other in zip(direct.values, wanted.values, strict=True):
+            assert one.shape == other.shape
+            assert np.abs(one - other).max(initial=0.0) < 1e-13
+    with pytest.raises(SettingError, match="above one another"):
+        analysed_into(batch[0], tuple(np.ones(1 << level, dtype=bool) for level in range(6)))
 
 
 def test_nothing_kept_is_silence_and_leaves_above_leaves_are_refused() -> None:

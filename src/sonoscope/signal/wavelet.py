@@ -371,6 +371,50 @@ def gathered(tree: PacketTree, nodes: Basis) -> Leaves:
     return Leaves(nodes, values, tree.n_samples, tree.wavelet)
 
 
+def analysed_into(
+    samples: Float[ndarray, "*batch sample"], nodes: Basis, wavelet: str = "db8"
+) -> Leaves:
+    """Give the coefficients of some nodes, computing only what lies above them.
+
+    The same as `gathered(analysed(samples, wavelet, depth), nodes)`.
+
+    Raises
+    ------
+    SettingError
+        As `analysed` does, or if a node lies above another.
+    """
+    matrices = _analysis_matrices(wavelet)
+    needed = [nodes[-1]]
+    for chosen in reversed(nodes[:-1]):
+        below = np.asarray(needed[0].reshape(*chosen.shape, 2).any(axis=-1))
+        _refuse_overlap(chosen, below)
+        needed.insert(0, chosen | below)
+    *batch, n_samples = samples.shape
+    n_rows = math.prod(batch)
+    values = np.zeros((n_rows, padded_length(n_samples, len(nodes) - 1)))
+    values[:, :n_samples] = samples.reshape(n_rows, n_samples)
+    values = values[needed[0].reshape(n_rows)]
+    leaves, open_nodes = [], needed[0]
+    for level, chosen in enumerate(nodes):
+        if level:
+            children = _halved(values, matrices)
+            wanted = needed[level].reshape(*open_nodes.shape, 2)[open_nodes]
+            values = children if wanted.all() else children[wanted]
+            values = values.reshape(-1, children.shape[-1])
+        is_leaf = chosen[needed[level]]
+        leaves.append(values[is_leaf])
+        values = values[~is_leaf] if is_leaf.any() else values
+        open_nodes = needed[level] & ~chosen
+    return Leaves(nodes, tuple(leaves), n_samples, wavelet)
+
+
+def _refuse_overlap(
+    chosen: Bool[ndarray, "*batch node"], above: Bool[ndarray, "*batch node"]
+) -> None:
+    if (chosen & above).any():
+        raise SettingError("leaves must not lie above one another, but some do")
+
+
 def reconstructed(leaves: Leaves) -> Float64[ndarray, "*batch sample"]:
     """Go back to signals; nodes that are not among the leaves are silent.
 
@@ -387,8 +431,7 @@ def reconstructed(leaves: Leaves) -> Float64[ndarray, "*batch sample"]:
     for chosen, own in zip(reversed(leaves.nodes[:-1]), reversed(leaves.values[:-1]), strict=True):
         pairs = active.reshape(*chosen.shape, 2)
         parents = np.asarray(pairs.any(axis=-1))
-        if (parents & chosen).any():
-            raise SettingError("leaves must not lie above one another, but some do")
+        _refuse_overlap(chosen, parents)
         doubled = _doubled(_paired(values, pairs[parents]), matrices)
         active = parents | chosen
         values = _merged(doubled, parents[active], own)
