@@ -2,7 +2,8 @@
 
 A clip network is front ends and a body. Of sound it takes raw samples, `batch sample`; of a PRPD
 pattern the maps themselves, `batch channel=2 phase amplitude` (log counts of both half cycles).
-Front ends give `batch channel bin frame`, bodies `batch label`: a logit a label.
+Front ends give `batch channel bin frame`, bodies `batch label`: a logit a label. Two rivals begin
+with samples: their front end is none.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,18 @@ from sonoscope.core.recipe import STRICT
 from sonoscope.models.clip.efficientnet import EfficientNet, EfficientNetSettings
 from sonoscope.models.clip.ega import Ega, EgaSettings, Late, TwoStreamEga
 from sonoscope.models.clip.log_mel import LogMel, LogMelSettings
+from sonoscope.models.clip.rivals.acd_net import AcdNet, AcdNetSettings
+from sonoscope.models.clip.rivals.audio_former import AudioFormer, AudioFormerSettings
+from sonoscope.models.clip.rivals.bg_net import BgNet, BgNetSettings
+from sonoscope.models.clip.rivals.cepstra import Cepstra, CepstraSettings
+from sonoscope.models.clip.rivals.cnn10 import Cnn10, Cnn10Settings
+from sonoscope.models.clip.rivals.eat import Eat, EatSettings
+from sonoscope.models.clip.rivals.eavit import Eavit, EavitSettings
+from sonoscope.models.clip.rivals.mlp_cw import MlpCw, MlpCwSettings
+from sonoscope.models.clip.rivals.mobile_net import MobileNet, MobileNetSettings
+from sonoscope.models.clip.rivals.msff_net import MsffNet, MsffNetSettings
+from sonoscope.models.clip.rivals.raw_sound import RawSoundSettings
+from sonoscope.models.clip.rivals.residual_network import ResNet18, ResNet18Settings
 from sonoscope.models.normalised import Moments, NormalisedMaps
 
 Heard = Literal["sound", "prpd"]
@@ -41,7 +54,9 @@ def _kind_of_maps(settings: Any) -> str:
 
 
 MapSettings = Annotated[
-    Annotated[LogMelSettings, Tag("log_mel")] | Annotated[PrpdMapSettings, Tag("prpd")],
+    Annotated[LogMelSettings, Tag("log_mel")]
+    | Annotated[PrpdMapSettings, Tag("prpd")]
+    | Annotated[CepstraSettings, Tag("cepstra")],
     Discriminator(_kind_of_maps),
 ]
 """What becomes the maps that a body takes."""
@@ -80,6 +95,89 @@ class TwoStreamEgaNetwork:
     late: Late = "features"
 
 
+@dataclass(config=STRICT)
+class ResNet18Network(_OnMaps):
+    """ResNet-18."""
+
+    kind: Literal["resnet18"] = "resnet18"
+    body: ResNet18Settings = ResNet18Settings()
+
+
+@dataclass(config=STRICT)
+class Cnn10Network(_OnMaps):
+    """CNN10 of PANNs."""
+
+    kind: Literal["cnn10"] = "cnn10"
+    body: Cnn10Settings = Cnn10Settings()
+
+
+@dataclass(config=STRICT)
+class MobileNetNetwork(_OnMaps):
+    """mn10 of EfficientAT."""
+
+    kind: Literal["mobile_net"] = "mobile_net"
+    body: MobileNetSettings = MobileNetSettings()
+
+
+@dataclass(config=STRICT)
+class BgNetNetwork(_OnMaps):
+    """BGNet, or BGNet-SE3 where it is excited."""
+
+    kind: Literal["bg_net"] = "bg_net"
+    body: BgNetSettings = BgNetSettings()
+
+
+@dataclass(config=STRICT)
+class MsffNetNetwork(_OnMaps):
+    """MSFF-Net."""
+
+    kind: Literal["msff_net"] = "msff_net"
+    body: MsffNetSettings = MsffNetSettings()
+
+
+@dataclass(config=STRICT)
+class AudioFormerNetwork(_OnMaps):
+    """AudioFormer."""
+
+    kind: Literal["audio_former"] = "audio_former"
+    body: AudioFormerSettings = AudioFormerSettings()
+
+
+@dataclass(config=STRICT)
+class EavitNetwork(_OnMaps):
+    """EAViT."""
+
+    kind: Literal["eavit"] = "eavit"
+    body: EavitSettings = EavitSettings()
+
+
+@dataclass(config=STRICT)
+class MlpCwNetwork(_OnMaps):
+    """MLP-CW, read as PIPMN: on cepstra where nothing else is said."""
+
+    kind: Literal["mlp_cw"] = "mlp_cw"
+    maps: MapSettings = CepstraSettings()
+    body: MlpCwSettings = MlpCwSettings()
+
+
+@dataclass(config=STRICT)
+class AcdNetNetwork:
+    """ACDNet, from samples."""
+
+    kind: Literal["acd_net"] = "acd_net"
+    maps: RawSoundSettings = RawSoundSettings(rate_hz=20_000)
+    body: AcdNetSettings = AcdNetSettings()
+
+
+@dataclass(config=STRICT)
+class EatNetwork:
+    """EAT-S, from samples."""
+
+    kind: Literal["eat"] = "eat"
+    maps: RawSoundSettings = RawSoundSettings(rate_hz=22_050)
+    body: EatSettings = EatSettings()
+
+
 def _kind(settings: Any) -> str:
     """Tell which network settings speak of; EGA where they do not say."""
     if isinstance(settings, dict):
@@ -87,10 +185,32 @@ def _kind(settings: Any) -> str:
     return str(getattr(settings, "kind", "ega"))
 
 
+Rival = (
+    ResNet18Network
+    | Cnn10Network
+    | MobileNetNetwork
+    | BgNetNetwork
+    | MsffNetNetwork
+    | AudioFormerNetwork
+    | EavitNetwork
+    | MlpCwNetwork
+)
+"""Other networks of a front end and a body."""
+
 ClipNetworkSettings = Annotated[
     Annotated[EfficientNetNetwork, Tag("efficientnet")]
     | Annotated[EgaNetwork, Tag("ega")]
-    | Annotated[TwoStreamEgaNetwork, Tag("two_stream_ega")],
+    | Annotated[TwoStreamEgaNetwork, Tag("two_stream_ega")]
+    | Annotated[ResNet18Network, Tag("resnet18")]
+    | Annotated[Cnn10Network, Tag("cnn10")]
+    | Annotated[MobileNetNetwork, Tag("mobile_net")]
+    | Annotated[BgNetNetwork, Tag("bg_net")]
+    | Annotated[MsffNetNetwork, Tag("msff_net")]
+    | Annotated[AudioFormerNetwork, Tag("audio_former")]
+    | Annotated[EavitNetwork, Tag("eavit")]
+    | Annotated[MlpCwNetwork, Tag("mlp_cw")]
+    | Annotated[AcdNetNetwork, Tag("acd_net")]
+    | Annotated[EatNetwork, Tag("eat")],
     Discriminator(_kind),
 ]
 
@@ -127,28 +247,20 @@ class ClipNetwork(nn.Module):
 def heard_by(settings: ClipNetworkSettings) -> tuple[Heard, ...]:
     """Tell what the network of some settings takes, in its order."""
     match settings:
-        case EfficientNetNetwork() | EgaNetwork():
-            return ("prpd" if isinstance(settings.maps, PrpdMapSettings) else "sound",)
         case TwoStreamEgaNetwork():
             return ("sound", "prpd")
         case _:
-            assert_never(settings)
+            return ("prpd" if isinstance(settings.maps, PrpdMapSettings) else "sound",)
 
 
 def clip_rate_of(settings: ClipNetworkSettings) -> int | None:
     """Tell at which rate (Hz) the network of some settings hears sound; None where it does not."""
-    return settings.maps.rate_hz if isinstance(settings.maps, LogMelSettings) else None
+    return None if isinstance(settings.maps, PrpdMapSettings) else settings.maps.rate_hz
 
 
 def build_clip_network(settings: ClipNetworkSettings, n_labels: int) -> ClipNetwork:
     """Make a network with random weights."""
     match settings:
-        case EfficientNetNetwork():
-            front_end, n_channels, _ = _front_end(settings.maps)
-            return ClipNetwork([front_end], EfficientNet(settings.body, n_channels, n_labels))
-        case EgaNetwork():
-            front_end, n_channels, n_bins = _front_end(settings.maps)
-            return ClipNetwork([front_end], Ega(settings.body, n_channels, n_bins, n_labels))
         case TwoStreamEgaNetwork():
             ears, of_sound, n_bins = _front_end(settings.maps)
             pattern, of_pattern, n_phases = _front_end(settings.pattern)
@@ -157,8 +269,45 @@ def build_clip_network(settings: ClipNetworkSettings, n_labels: int) -> ClipNetw
                 Ega(settings.prpd, of_pattern, n_phases, n_labels),
             )
             return ClipNetwork([ears, pattern], TwoStreamEga(*streams, settings.late))
+        case AcdNetNetwork():
+            from_samples = AcdNet(settings.body, settings.maps.rate_hz, n_labels)
+            return ClipNetwork([nn.Identity()], from_samples)
+        case EatNetwork():
+            return ClipNetwork([nn.Identity()], Eat(settings.body, n_labels))
+        case EfficientNetNetwork():
+            front_end, n_channels, _ = _front_end(settings.maps)
+            return ClipNetwork([front_end], EfficientNet(settings.body, n_channels, n_labels))
+        case EgaNetwork():
+            front_end, n_channels, n_bins = _front_end(settings.maps)
+            return ClipNetwork([front_end], Ega(settings.body, n_channels, n_bins, n_labels))
+        case _:
+            front_end, n_channels, n_bins = _front_end(settings.maps)
+            return ClipNetwork([front_end], _rival(settings, n_channels, n_bins, n_labels))
+
+
+def _rival(settings: Rival, n_channels: int, n_bins: int, n_labels: int) -> nn.Module:
+    """Make what takes the maps."""
+    body: nn.Module
+    match settings:
+        case ResNet18Network():
+            body = ResNet18(settings.body, n_channels, n_labels)
+        case Cnn10Network():
+            body = Cnn10(settings.body, n_channels, n_bins, n_labels)
+        case MobileNetNetwork():
+            body = MobileNet(settings.body, n_channels, n_labels)
+        case BgNetNetwork():
+            body = BgNet(settings.body, n_channels, n_labels)
+        case MsffNetNetwork():
+            body = MsffNet(settings.body, n_channels, n_labels)
+        case AudioFormerNetwork():
+            body = AudioFormer(settings.body, n_channels, n_bins, n_labels)
+        case EavitNetwork():
+            body = Eavit(settings.body, n_channels, n_bins, n_labels)
+        case MlpCwNetwork():
+            body = MlpCw(settings.body, n_channels, n_bins, n_labels)
         case _:
             assert_never(settings)
+    return body
 
 
 def _front_end(settings: MapSettings) -> tuple[nn.Module, int, int]:
@@ -166,6 +315,9 @@ def _front_end(settings: MapSettings) -> tuple[nn.Module, int, int]:
     match settings:
         case LogMelSettings():
             return LogMel(settings), 1, settings.n_bands
+        case CepstraSettings():
+            cepstra = Cepstra(settings)
+            return cepstra, 1, cepstra.n_bins
         case PrpdMapSettings():
             return nn.Identity(), 2, settings.n_phases
         case _:

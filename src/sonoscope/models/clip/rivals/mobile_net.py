@@ -77,7 +77,7 @@ def whole_eights(n_channels: float) -> int:
 
     Examples
     --------
-    >>> [whole_eights(n) for n in (3, 18, 30, 100)]
+    >>> [whole_eights(n) for n in (3.0, 18.0, 30.0, 100.0)]
     [8, 24, 32, 104]
     """
     rounded = max(8, int(n_channels + 4) // 8 * 8)
@@ -89,7 +89,7 @@ class Squeeze(nn.Module):
 
     def __init__(self, n_channels: int) -> None:
         super().__init__()
-        n_inside = whole_eights(n_channels // 4)
+        n_inside = whole_eights(n_channels / 4)
         self.squeeze, self.excite = (
             nn.Linear(n_channels, n_inside),
             nn.Linear(n_inside, n_channels),
