@@ -14,7 +14,8 @@ weights and activations stay float32. What its dropout layers keep are inputs wi
 import copy
 import logging
 import warnings
-from typing import assert_never
+from collections.abc import Sequence
+from typing import Any, assert_never
 
 import onnx
 import onnx_ir
@@ -91,6 +92,39 @@ def to_onnx(network: Network, n_labels: int, window: int) -> onnx.ModelProto:
     kept = [torch.ones(1, *site.shape) for site in dropout]
     with torch.no_grad():
         outputs = list(_outputs(served.network(sound, kept), n_labels))
+    graph = graph_of(
+        served,
+        (sound, kept),
+        inputs=["sound", *names],
+        outputs=outputs,
+        dynamic_shapes={
+            "sound": {0: torch.export.Dim("batch", min=1)},
+            "kept": [None for _ in dropout],
+        },
+    )
+    with_defaults(graph, dropout)
+    return graph
+
+
+def graph_of(
+    module: nn.Module,
+    example: tuple[Any, ...],
+    *,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    dynamic_shapes: dict[str, Any] | tuple[Any, ...],
+) -> onnx.ModelProto:
+    """Export a module that is ready to be served.
+
+    Parameters
+    ----------
+    example
+        What it is called with.
+    inputs, outputs
+        Names of what the graph takes and gives.
+    dynamic_shapes
+        Which sizes may vary, as torch.export has it.
+    """
     quiet = logging.getLogger("torch.onnx")
     level = quiet.level
     quiet.setLevel(logging.ERROR)
@@ -98,14 +132,11 @@ def to_onnx(network: Network, n_labels: int, window: int) -> onnx.ModelProto:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
             program = torch.onnx.export(
-                served,
-                (sound, kept),
-                input_names=["sound", *names],
-                output_names=outputs,
-                dynamic_shapes={
-                    "sound": {0: torch.export.Dim("batch", min=1)},
-                    "kept": [None for _ in dropout],
-                },
+                module,
+                example,
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_shapes=dynamic_shapes,
                 dynamo=True,
                 optimize=False,
                 verbose=False,
@@ -114,8 +145,7 @@ def to_onnx(network: Network, n_labels: int, window: int) -> onnx.ModelProto:
         quiet.setLevel(level)
     assert program is not None
     _tidy(program.model)
-    graph = program.model_proto
-    with_defaults(graph, dropout)
+    graph: onnx.ModelProto = program.model_proto
     return graph
 
 

@@ -177,7 +177,7 @@ class NonLocalChannels(nn.Module):
         tokens = nn.functional.adaptive_avg_pool2d(maps, (GRID, GRID)).flatten(2)
         weight = torch.softmax(self.key(tokens), dim=1)
         held: Tensor = self.value((tokens * weight).sum(dim=1))
-        return maps + resized(held.unflatten(1, (1, GRID, GRID)), maps)
+        return maps + resized(held.reshape(-1, 1, GRID, GRID), maps)
 
 
 class SpatialSubmodule(nn.Module):
