@@ -24,6 +24,7 @@ from sonoscope.core.audio import (
     resample_chunks,
     resampled_length,
     write,
+    write_blocks,
 )
 from sonoscope.core.errors import InputError, SettingError
 
@@ -250,3 +251,15 @@ def test_a_thousand_channels_are_resampled_each_by_itself() -> None:
     whole = np.concatenate(list(resample_chunks([sound], 24_000, 8_000)), axis=1)
     one = np.concatenate(list(resample_chunks([sound[700:701]], 24_000, 8_000)), axis=1)
     assert np.array_equal(whole[700:701], one)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+def test_blocks_of_any_length_give_the_same_file_as_the_whole(tmp_path: Path, name: str) -> None:
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 1_000)).astype(np.float32)
+    write(tmp_path / f"whole_{name}", Recording(samples, 48_000))
+    blocks = np.split(samples, [1, 400, 400, 977], axis=1)
+    write_blocks(tmp_path / name, blocks, 48_000, samples.shape)
+    assert (tmp_path / name).read_bytes() == (tmp_path / f"whole_{name}").read_bytes()
+    with pytest.raises(InputError, match="samples must lie within"):
+        write_blocks(tmp_path / "b.flac", [samples, 4 * samples], 48_000, (2, 2_000))
+    assert not (tmp_path / "b.flac").exists()

@@ -298,6 +298,52 @@ def write(path: Path, recording: Recording, sampling: Sampling | None = None) ->
     InputError
         If the samples do not fit into it, or it cannot be written.
     """
+    _check_writable(path, recording.samples, _kind(path, sampling)[1])
+    step = max(1, _CHUNK // max(1, recording.n_channels))
+    starts = range(0, recording.n_samples, step)
+    blocks = (recording.samples[:, start : start + step] for start in starts)
+    write_blocks(path, blocks, recording.rate_hz, recording.samples.shape, sampling)
+
+
+def write_blocks(
+    path: Path,
+    blocks: Iterable[Float[ndarray, "channel _"]],
+    rate_hz: int,
+    shape: tuple[int, ...],
+    sampling: Sampling | None = None,
+) -> None:
+    """Write a file by blocks, in constant memory; otherwise as `write` does.
+
+    Parameters
+    ----------
+    blocks
+        Sound, of any lengths.
+    shape
+        Channels and samples of all of it.
+    """
+    kind, sampling = _kind(path, sampling)
+    n_channels, n_samples = shape
+    container = "FLAC" if kind == ".flac" else "WAV"
+    if container == "WAV" and n_channels * n_samples * 4 > 4_000_000_000:
+        container = "RF64"
+    try:
+        with (
+            replacing(path) as file,
+            soundfile.SoundFile(
+                file, "w", rate_hz, n_channels, _SUBTYPES[sampling], format=container
+            ) as sound,
+        ):
+            for block in blocks:
+                _check_writable(path, block, sampling)
+                sound.write(block.T.astype(np.float32))
+            sound.close()
+            _unstamp(file, container)
+    except soundfile.SoundFileError as error:
+        raise InputError(f"{path}: cannot be written: {error}") from error
+
+
+def _kind(path: Path, sampling: Sampling | None) -> tuple[str, Sampling]:
+    """Give suffix and sampling, if a file can have both."""
     kind = path.suffix.lower()
     sampling = sampling or ("pcm24" if kind == ".flac" else "float32")
     if kind not in (".wav", ".flac") or (kind == ".flac" and sampling == "float32"):
@@ -305,32 +351,23 @@ def write(path: Path, recording: Recording, sampling: Sampling | None = None) ->
             f"{path}: sound must be written to .wav (float32, pcm16, pcm24) or .flac (pcm16, "
             f"pcm24), but {path.suffix or 'no suffix'} with {sampling} was given"
         )
-    _check_writable(path, recording, 1.0 if sampling.startswith("pcm") else MAX_SAMPLE)
-    size = recording.samples.size * 4
-    container = "FLAC" if kind == ".flac" else "RF64" if size > 4_000_000_000 else "WAV"
-    try:
-        with replacing(path) as file:
-            _write_frames(file, recording, container, _SUBTYPES[sampling])
-    except soundfile.SoundFileError as error:
-        raise InputError(f"{path}: cannot be written: {error}") from error
+    return kind, sampling
 
 
-def _check_writable(path: Path, recording: Recording, limit: float) -> None:
-    loudest = np.abs(recording.samples).max(initial=0.0)
+def _check_writable(
+    path: Path, samples: Float[ndarray, "channel sample"], sampling: Sampling
+) -> None:
+    limit = 1.0 if sampling.startswith("pcm") else MAX_SAMPLE
+    loudest = np.abs(samples).max(initial=0.0)
     if not loudest <= limit:
         raise InputError(f"{path}: samples must lie within ±{limit:g}, but {loudest:g} was given")
 
 
-def _write_frames(file: BinaryIO, recording: Recording, container: str, subtype: str) -> None:
-    step = max(1, _CHUNK // max(1, recording.n_channels))
-    with soundfile.SoundFile(
-        file, "w", recording.rate_hz, recording.n_channels, subtype, format=container
-    ) as sound:
-        for start in range(0, recording.n_samples, step):
-            sound.write(recording.samples[:, start : start + step].T.astype(np.float32))
+def _unstamp(file: BinaryIO, container: str) -> None:
+    """Take out the time of day that libsndfile stamps beside the peaks."""
     file.seek(0)
     peak = file.read(256).find(b"PEAK")
-    if container != "FLAC" and peak >= 0:  # libsndfile stamps the time of day beside the peaks
+    if container != "FLAC" and peak >= 0:
         file.seek(peak + 12)
         file.write(bytes(4))
 

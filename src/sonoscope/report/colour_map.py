@@ -43,9 +43,11 @@ def level_range(level_db: Float[ndarray, "row column"]) -> tuple[float, float]:
     return max(top - 75, quiet), top
 
 
-def png_data_uri(level_db: Float[ndarray, "row column"]) -> str:
-    """Draw levels as a PNG data URI, row 0 at the bottom."""
-    floor, top = level_range(level_db)
+def png_data_uri(
+    level_db: Float[ndarray, "row column"], ends_db: tuple[float, float] | None = None
+) -> str:
+    """Draw levels as a PNG data URI, row 0 at the bottom, between given or its own ends."""
+    floor, top = ends_db or level_range(level_db)
     share = (level_db[::-1] - floor) / max(top - floor, 1e-9)
     shades = np.rint(255 * np.clip(share, 0, 1)).astype(np.uint8)
     image = Image.fromarray(np.ascontiguousarray(shades))
