@@ -44,6 +44,7 @@ SMALLEST_RADIUS = float(np.deg2rad(0.5))
 _FEWEST_IN_BIN = 20  # of which two may lie outside of a region of 90 %
 _SOME_DIRECTION = 0.5  # true directions are unit vectors, unknown ones zeros
 _RIDGE = 1e-3
+_TEMPERATURE_RIDGE = 1e-2
 _IMPOSSIBLE = 1e-300
 
 
@@ -176,7 +177,8 @@ def fit_temperature(
 ) -> float:
     """Find by what logits are to be divided for the truth to be likeliest (least cross-entropy).
 
-    It is sought within 1/100 to 100.
+    It is sought within 1/100 to 100; a small ridge on its logarithm keeps it near 1 where right and
+    wrong can be told apart without error.
 
     Parameters
     ----------
@@ -205,7 +207,8 @@ def fit_temperature(
     def loss(log_temperature: float) -> float:
         each = probabilities(logits, float(np.exp(log_temperature)))
         said = together(each, parts, len(true))[rows, true]
-        return float(-np.mean(np.log(np.maximum(said, _IMPOSSIBLE))))
+        entropy = -np.mean(np.log(np.maximum(said, _IMPOSSIBLE)))
+        return float(entropy + _TEMPERATURE_RIDGE * log_temperature**2)
 
     found = minimize_scalar(loss, bounds=(-np.log(100), np.log(100)), method="bounded")
     return float(np.exp(found.x))
