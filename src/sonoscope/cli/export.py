@@ -49,8 +49,18 @@ def export(
             "sonoscope export needs the training extra: pip install 'sonoscope[train]'"
         )
     from sonoscope.targets.card import card_text
+    from sonoscope.targets.clip_card import clip_card_text
+    from sonoscope.training.checkpoint import read
+    from sonoscope.training.clips.export import export_clips
+    from sonoscope.training.clips.recipe import is_clip_text
     from sonoscope.training.export import export as run
 
+    if is_clip_text(read(checkpoint)[0].recipe):
+        if heard_as is not None:
+            raise SettingError("--format must be left out for a network that names clips")
+        print(clip_card_text(export_clips(checkpoint, out, name=name, data=data)))
+        print(out)
+        return
     card = run(checkpoint, out, heard_as.value if heard_as else None, name=name, data=data)
     print(card_text(card))
     print(out)

@@ -69,6 +69,20 @@ def load(path: Path) -> ModelFile:
     CheckpointError
         If the file cannot be read, is not an ONNX model, has no card, or does not fit its card.
     """
+    text, session = open_graph(path)
+    card = read_card(text, where=str(path))
+    _check_shapes(path, card, session)
+    return ModelFile(path, card, session)
+
+
+def open_graph(path: Path) -> tuple[str, onnxruntime.InferenceSession]:
+    """Open an ONNX file that carries a card of any kind; give the card's text and a session.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read, is not an ONNX model or has no card.
+    """
     _check_regular(path)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
@@ -86,9 +100,7 @@ def load(path: Path) -> ModelFile:
         raise CheckpointError(
             f"{path}: must carry a card under {CARD_KEY}, but this ONNX file has none"
         )
-    card = read_card(text, where=str(path))
-    _check_shapes(path, card, session)
-    return ModelFile(path, card, session)
+    return str(text), session
 
 
 def shipped() -> list[Path]:
@@ -148,7 +160,7 @@ def _check_shapes(path: Path, card: Card, session: onnxruntime.InferenceSession)
     for name, shape in wanted.items():
         node = given[name]
         inner = tuple(node.shape[1:])
-        if node.type != "tensor(float)" or not _may_be(inner, shape):
+        if node.type != "tensor(float)" or not may_be(inner, shape):
             raise CheckpointError(
                 f"{path}: {name} must be float32 of (batch, {', '.join(map(str, shape))}) "
                 f"by its card, but {node.type} of {tuple(node.shape)} was given"
@@ -160,7 +172,7 @@ def _check_shapes(path: Path, card: Card, session: onnxruntime.InferenceSession)
             )
 
 
-def _may_be(given: tuple[int | str | None, ...], wanted: tuple[int, ...]) -> bool:
+def may_be(given: tuple[int | str | None, ...], wanted: tuple[int, ...]) -> bool:
     """Tell whether a declared shape is the wanted one as far as it is declared."""
     return len(given) == len(wanted) and all(
         not isinstance(size, int) or size == want for size, want in zip(given, wanted, strict=True)

@@ -147,15 +147,16 @@ def clip_parts(material: ClipMaterial, device: str = "cpu") -> ClipParts:
         train=stream,
         n_train=recipe.epoch_clips or len(held),
         n_labels=len(labels),
-        validation=_set(recipe, material.split.validation, labels),
+        validation=set_of(recipe, material.split.validation),
         data_hash=material.data_hash,
     )
 
 
-def _set(recipe: ClipRecipe, clips: Sequence[Clip], labels: Sequence[str]) -> HeldSet | None:
+def set_of(recipe: ClipRecipe, clips: Sequence[Clip]) -> HeldSet | None:
+    """Read clips to be heard as wholes; None where there are none."""
     if not clips:
         return None
-    held: HeldClips = hold(clips, labels, rate_of_clips(recipe))
+    held: HeldClips = hold(clips, recipe.data.labels, rate_of_clips(recipe))
     return HeldSet(held, window_of(recipe), recipe.listening.crops)
 
 
@@ -193,7 +194,7 @@ def tested(material: ClipMaterial, path: Path, parts: ClipParts, device: str) ->
     recipe, labels = material.recipe, material.labels
     network, _ = load_clip_network(path)
     network.to(device)
-    test = _set(recipe, material.split.test, labels)
+    test = set_of(recipe, material.split.test)
     assert test is not None  # a split always has clips to test on
     said = answers(network, test)
     checked = None if parts.validation is None else answers(network, parts.validation)

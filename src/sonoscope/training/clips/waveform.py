@@ -205,10 +205,10 @@ def drawn_turns(
 def nothing(
     n_clips: int, n_samples: int, how: WaveformSettings, rng: np.random.Generator
 ) -> Float[Tensor, "clip sample"]:
-    """Make noise of any colour, between -60 and -10 dB of full scale, that comes and goes."""
+    """Make noise of any colour, between -100 and -10 dB of full scale, that comes and goes."""
     sound = torch.fft.irfft(noises(n_clips, n_samples // 2 + 1, how.noise_tilt, rng), n=n_samples)
     rms = sound.square().mean(dim=1, keepdim=True).sqrt().clamp(min=_FADED)
-    level = torch.from_numpy(_amplitudes(rng.uniform(-60, -10, (n_clips, 1)))).float()
+    level = torch.from_numpy(_amplitudes(rng.uniform(-100, -10, (n_clips, 1)))).float()
     swings, phase = rng.uniform(0.2, 8, (n_clips, 1)), rng.uniform(0, 2 * np.pi, (n_clips, 1))
     depth = rng.uniform(0, 1, (n_clips, 1)) * (rng.random((n_clips, 1)) < how.share)
     place = np.linspace(0, 2 * np.pi, n_samples, endpoint=False)
