@@ -14,7 +14,15 @@ from numpy import ndarray
 
 from sonoscope.core import event_table
 from sonoscope.core.array import TETRAHEDRON, MicArray
-from sonoscope.core.audio import AudioFile, ChannelFormat, check_format, probe, read_blocks
+from sonoscope.core.audio import (
+    AudioFile,
+    ChannelFormat,
+    check_format,
+    probe,
+    read_blocks,
+    write_blocks,
+)
+from sonoscope.core.durable import write_text
 from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.event import Event
 from sonoscope.inference.detector import Detector, Heard
@@ -31,6 +39,8 @@ if TYPE_CHECKING:
     from sonoscope.datasets.scene_set import Reporting, SceneSetRecipe, WrittenSet
     from sonoscope.metrics.scored_run import Reading
     from sonoscope.report.comparison import Comparison
+    from sonoscope.signal.denoise import DenoiseSettings
+    from sonoscope.signal.denoise import Plan as DenoisePlan
     from sonoscope.training.reproduce import Plan, PlannedRow, Training, Workplace
     from sonoscope.training.tables import Format as TableFormat
 
@@ -39,6 +49,7 @@ Format = Literal["auto"] | ChannelFormat | MicArray
 
 Block = Float[ndarray, "channel _"]
 
+_DENOISE_BLOCK = 1 << 18  # numbers read at once
 _GUESS_RATE_HZ, _GUESS_S = 8_000, 30  # the guess listens below 500 Hz
 _CHECK_S, _CHECK_BLOCKS, _CHECK_KEPT = 10, 30, 3  # seconds in a block, blocks read, loudest kept
 
@@ -155,6 +166,75 @@ def simulate(
         workers=workers,
         reporting=reporting or Reporting(),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DenoisedFile:
+    """What `denoise` did to one recording.
+
+    Attributes
+    ----------
+    file
+        The recording.
+    plan
+        Tree, costs, chosen leaves, kept leaves and why.
+    level_db, clean_level_db
+        Mean power of all channels before and after, 0 dB being 1; -inf for silence.
+    files
+        What was written, by kind.
+    warnings
+        What one must know.
+    """
+
+    file: AudioFile
+    plan: "DenoisePlan"
+    level_db: float
+    clean_level_db: float
+    files: Mapping[str, Path]
+    warnings: tuple[str, ...]
+
+
+def denoise(
+    path: Path, out: Path, settings: "DenoiseSettings | None" = None, *, picture: bool = False
+) -> DenoisedFile:
+    """Denoise one recording by wavelet packets, in constant memory; it is read three times.
+
+    Parameters
+    ----------
+    out
+        A .wav or .flac file.
+    picture
+        Draw tree, leaves and sound before and after beside `out`, ending in .svg.
+
+    Raises
+    ------
+    InputError, SettingError
+        If the recording or the settings cannot be used, or nothing can be written.
+    """
+    from sonoscope.report.before_after import Listened  # PyWavelets loads with these
+    from sonoscope.report.wavelet_picture import wavelet_picture
+    from sonoscope.signal.denoise import cleaned, planned
+
+    file = probe(path)
+    block = max(1, _DENOISE_BLOCK // file.n_channels)
+    plan = planned(lambda: read_blocks(file, file.rate_hz, block), file.rate_hz, settings)
+    shape = (file.n_channels, plan.n_samples)
+    before, after = (Listened(file.rate_hz, plan.n_samples, seen=picture) for _ in range(2))
+    blocks = before.through(read_blocks(file, file.rate_hz, block))
+    write_blocks(out, after.through(cleaned(blocks, plan)), file.rate_hz, shape)
+    files = {"sound": out}
+    if picture:
+        files["picture"] = out.with_suffix(".svg")
+        name = str(path.name).encode("utf-8", "replace").decode()
+        drawn = wavelet_picture(f"{name}, denoised", plan, before.picture(), after.picture())
+        write_text(files["picture"], drawn)
+    warnings = [] if file.warning is None else [file.warning]
+    if not any(leaf.is_kept for leaf in plan.leaves):
+        warnings.append(
+            "no leaf holds anything sudden or mains-locked, so that nothing is left: "
+            "--keep-all or a lower --limit keeps more"
+        )
+    return DenoisedFile(file, plan, before.level_db, after.level_db, files, tuple(warnings))
 
 
 def reproduce(

@@ -13,6 +13,7 @@ from sonoscope import __version__
 from sonoscope.cli.analyze import analyze
 from sonoscope.cli.check_format import check_format
 from sonoscope.cli.demo import demo
+from sonoscope.cli.denoise import denoise
 from sonoscope.cli.export import export
 from sonoscope.cli.models import models
 from sonoscope.cli.reproduce import reproduce
@@ -34,7 +35,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (analyze, check_format, demo, export, models, reproduce, score, simulate, train):
+for verb in (
+    analyze,
+    check_format,
+    demo,
+    denoise,
+    export,
+    models,
+    reproduce,
+    score,
+    simulate,
+    train,
+):
     app.command()(verb)
 
 

@@ -110,7 +110,7 @@ class Choice:
     """Which leaves are kept: those whose score reaches the limit.
 
     score = bias + suddenness ln(1 + excess kurtosis) + peak ln(crest) + mains ln(ratio)
-            + share ln(share of energy) + likeness (2 likeness - 1)
+            + likeness (2 likeness - 1)
 
     Likeness counts only where there are templates. The weights were learnt: see bench/denoising.py,
     which prints them, and docs/methods/denoising.md.
@@ -128,11 +128,10 @@ class Choice:
     keep: Literal["chosen", "all"] = "chosen"
     limit: float = 0.0
     least_share: Annotated[float, Field(ge=0, le=1)] = 1e-9
-    bias: float = -2.0
-    suddenness: float = 2.0
-    peak: float = 0.0
-    mains: float = 0.0
-    share: float = 0.0
+    bias: float = -6.4
+    suddenness: float = 1.75
+    peak: float = 1.75
+    mains: float = 0.9
     likeness: float = 4.0
     templates: tuple[Template, ...] = ()
 
@@ -688,7 +687,6 @@ def _decided(leaf: Leaf, choice: Choice) -> Leaf:
     score += choice.suddenness * float(np.log1p(max(leaf.kurtosis, 0.0)))
     score += choice.peak * float(np.log(max(leaf.crest, 1.0)))
     score += choice.mains * float(np.log(max(leaf.mains, 1.0)))
-    score += choice.share * float(np.log(max(leaf.share, _TINY)))
     if choice.templates:
         score += choice.likeness * (2 * leaf.likeness - 1)
     is_kept = score >= choice.limit and leaf.share > choice.least_share
