@@ -21,11 +21,18 @@ from sonoscope.signal.denoise import Leaf, Plan
 WIDTH, HEIGHT = 1240.0, 640.0
 _TOP, _PLOT_HEIGHT = 112.0, 430.0
 _TREE_X, _TREE_WIDTH = 64.0, 200.0
-_BARS_X, _BAR_WIDTH, _BAR_GAP = 276.0, 62.0, 12.0
-_SOUND_X, _SOUND_WIDTH, _SOUND_GAP = 620.0, 290.0, 26.0
+_BARS_X, _BAR_WIDTH, _BAR_GAP = 280.0, 66.0, 18.0
+_SOUND_X, _SOUND_WIDTH, _SOUND_GAP = 632.0, 284.0, 26.0
 _INK, _FAINT, _RULE = "#2b2f36", "#dde1e6", "#9aa2ad"
 _KEPT, _SILENT = "#2a7f62", "#c9ced6"
-_LEAST_NAMED_PX = 10.0
+_THIN_PX = 10.0
+_NAMED = {
+    "shannon": "Shannon entropy",
+    "log-energy": "log-energy",
+    "lp": "lp norm",
+    "threshold": "count above threshold",
+    "sure": "SURE",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +53,15 @@ _BARS = (
         lambda leaf: 10 * math.log10(max(leaf.share, 1e-30)),
     ),
     _Bar(
-        "suddenness", "excess kurtosis", 0, 3, ((0, "0"), (1, "9"), (2, "99"), (3, "999")),
+        "sudden", "kurtosis", 0, 3, ((0, "0"), (1, "9"), (2, "99"), (3, "999")),
         lambda leaf: math.log10(1 + max(leaf.kurtosis, 0)),
     ),
     _Bar(
-        "mains", "line over floor", 0, 2, ((0, "1"), (1, "10"), (2, "100")),
+        "mains", "over floor", 0, 2, ((0, "1"), (1, "10"), (2, "100")),
         lambda leaf: math.log10(max(leaf.mains, 1)),
     ),
     _Bar(
-        "score", "kept from limit", -10, 10, ((-10, "-10"), (0, "0"), (10, "10")),
+        "score", "is it kept?", -10, 10, ((-10, "-10"), (0, "0"), (10, "10")),
         lambda leaf: leaf.score,
     ),
 )  # fmt: skip
@@ -93,7 +100,9 @@ def _summary(plan: Plan) -> str:
     settings, kept = plan.settings, sum(leaf.is_kept for leaf in plan.leaves)
     energy = sum(leaf.share for leaf in plan.leaves if leaf.is_kept)
     noise = "noise measured in each leaf" if settings.noise == "leaf" else "one sigma for all"
-    basis = f"best basis by {settings.cost.kind} cost" if settings.basis == "best" else "all leaves"
+    basis = (
+        f"best basis by {_NAMED[settings.cost.kind]}" if settings.basis == "best" else "all leaves"
+    )
     if settings.strength == 0:
         rule = "no threshold"
     else:
@@ -186,12 +195,13 @@ def _evidence(bar: _Bar, plan: Plan, x: float, top_hz: float) -> str:
         at = number(across(value))
         d = f"M{at} {number(_TOP)}V{number(bottom)}"
         drawn += element("path", d=d, stroke=_RULE if value == 0 else _FAINT)
-        drawn += _words(minus(mark), across(value), bottom + 18, "middle", size=10)
+        side = "start" if value == bar.low else "end" if value == bar.high else "middle"
+        drawn += _words(minus(mark), across(value), bottom + 18, side, size=10)
     zero = plan.settings.choice.limit if bar.name == "score" else bar.low
     for leaf in plan.leaves:
         low, high = _y(leaf.low_hz, top_hz), _y(leaf.high_hz, top_hz)
         ends = sorted((across(zero), across(bar.value(leaf))))
-        thick = max(0.7 * (low - high), 1.0) if low - high < _LEAST_NAMED_PX else 8.0
+        thick = max(0.7 * (low - high), 1.0) if low - high < _THIN_PX else 8.0
         drawn += element(
             "rect", x=number(ends[0]), y=number((low + high - thick) / 2),
             width=number(max(ends[1] - ends[0], 1.0)), height=number(thick),

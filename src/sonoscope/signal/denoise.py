@@ -1,6 +1,6 @@
 """Denoising by wavelet packets: the cheapest basis, thresholds by leaf, and a choice of leaves.
 
-Three passes over a recording, by frames of about a second that overlap by some 20 ms:
+Three passes over a recording, by frames of about a second that overlap by 20 ms or more:
 
 1. costs of all nodes add up over frames and channels; one best basis for all of it;
 2. every leaf of the basis is judged: is what lies in it sudden, locked to the mains, like a sound
@@ -10,9 +10,9 @@ Three passes over a recording, by frames of about a second that overlap by some 
 
 ::
 
-    frame 0   mirror|========================== .
+    frame 0   turned|========================== .
     frame 1                             fade  . ======================== .
-    frame 2                                                        fade . =======|mirror
+    frame 2                                                        fade . =======|turned
 
 Frames begin at multiples of 2^depth, so that coefficients of two frames agree where both are whole,
 and fades add up to one: what is not thresholded comes back as it was. Memory does not grow with
@@ -29,6 +29,7 @@ its weights are this project's own.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
@@ -292,10 +293,14 @@ def denoise(
     SettingError
         If there is no sample, or the wavelet is not orthogonal.
     """
-    rows = samples.reshape(-1, samples.shape[-1])
+    rows = _rows(samples)
     plan = planned(lambda: [rows], rate_hz, settings)
     clean = np.concatenate(list(cleaned([rows], plan)), axis=1)
     return Denoised(np.asarray(clean.reshape(samples.shape), np.float64), plan)
+
+
+def _rows(samples: Float[ndarray, "*channel sample"]) -> Block:
+    return samples.reshape(math.prod(samples.shape[:-1]), samples.shape[-1])
 
 
 def planned(source: Source, rate_hz: int, settings: DenoiseSettings | None = None) -> Plan:
@@ -315,7 +320,7 @@ def planned(source: Source, rate_hz: int, settings: DenoiseSettings | None = Non
     for frame in _frames(source(), rate_hz, settings):
         for channel in frame:
             leaves = analysed_into(channel, basis, settings.wavelet)
-            evidence.add(leaves, len(channel) / rate_hz)
+            evidence.add(leaves, _fade(rate_hz, settings) // 2, rate_hz)
     judged = tuple(evidence.judged(costs, sums.energy, rate_hz, settings))
     kept = tuple(np.zeros_like(level) for level in basis)
     for leaf in judged:
@@ -331,7 +336,7 @@ def cleaned(blocks: Iterable[Block], plan: Plan) -> Iterator[Float64[ndarray, "c
     Blocks that together have the recording's samples.
     """
     fade = _fade(plan.rate_hz, plan.settings)
-    rising = np.sin(np.pi / 2 * (np.arange(fade) + 0.5) / fade) ** 2
+    rising = _rising(fade)
     held: Float64[ndarray, "channel sample"] | None = None
     left = plan.n_samples
     for frame in _frames(blocks, plan.rate_hz, plan.settings):
@@ -346,6 +351,12 @@ def cleaned(blocks: Iterable[Block], plan: Plan) -> Iterator[Float64[ndarray, "c
         left -= min(left, body.shape[1])
 
 
+def _rising(fade: int) -> Float64[ndarray, " sample"]:
+    """Rise from 0 to 1 within the middle half of a fade: its ends feel where frames wrap."""
+    share = np.clip(2 * (np.arange(fade) + 0.5) / fade - 0.5, 0.0, 1.0)
+    return np.asarray(np.sin(np.pi / 2 * share) ** 2)
+
+
 def learnt_template(
     name: str,
     samples: Float[ndarray, "*channel sample"],
@@ -357,7 +368,7 @@ def learnt_template(
     The floor is the quarter of bands with the least energy.
     """
     settings = settings or DenoiseSettings()
-    rows = samples.reshape(-1, samples.shape[-1])
+    rows = _rows(samples)
     sums, _ = _summed([rows], rate_hz, settings)
     order = np.argsort([place_of(node) for node in range(1 << settings.depth)])
     energy = sums.energy[-1][order]
@@ -396,17 +407,18 @@ class _Counter:
 
 
 def _fade(rate_hz: int, settings: DenoiseSettings) -> int:
-    """Give the samples in which frames fade into each other, more than a coefficient reaches."""
+    """Give the samples in which frames fade into each other: four times a coefficient's reach."""
     reach = (wavelet_filters(settings.wavelet).shape[1] - 1) << settings.depth
-    return padded_length(max(round(_FADE_S * rate_hz), reach), settings.depth)
+    return padded_length(max(round(_FADE_S * rate_hz), 4 * reach), settings.depth + 1)
 
 
 def _frames(
     blocks: Iterable[Block], rate_hz: int, settings: DenoiseSettings
 ) -> Iterator[Float64[ndarray, "channel _"]]:
-    """Cut a recording, mirrored at both ends, into frames that overlap by a fade.
+    """Cut a recording, turned over at both ends, into frames that overlap by a fade.
 
-    A recording shorter than a frame is one frame of its own length.
+    Turned over by a point, as a mirror would make a kink, which clicks. A recording shorter than a
+    frame is one frame of its own length.
     """
     fade = _fade(rate_hz, settings)
     size = padded_length(round(settings.frame_s * rate_hz), settings.depth) + 2 * fade
@@ -416,7 +428,7 @@ def _frames(
     if not first.shape[1]:
         return
     n_samples, n_frames, before = 0, 0, first[:, :0]
-    held = np.pad(first, ((0, 0), (fade, 0)), mode="symmetric")[:, :fade]
+    held = np.pad(first, ((0, 0), (fade, 0)), mode="reflect", reflect_type="odd")[:, :fade]
     for block in itertools.chain([first], pieces):
         n_samples += block.shape[1]
         held = np.concatenate([held, block], axis=1)
@@ -428,7 +440,8 @@ def _frames(
         size = padded_length(n_samples + 2 * fade, settings.depth)
     known = np.concatenate([before, held], axis=1)
     wanted = before.shape[1] + (missing - 1) * hop + size
-    rest = np.pad(known, ((0, 0), (0, max(0, wanted - known.shape[1]))), mode="symmetric")
+    after = (0, max(0, wanted - known.shape[1]))
+    rest = np.pad(known, ((0, 0), after), mode="reflect", reflect_type="odd")
     for i in range(missing):
         start = before.shape[1] + i * hop
         yield np.asarray(rest[:, start : start + size], np.float64)
@@ -534,11 +547,16 @@ class _Evidence:
         self._spectra: list[Float64[ndarray, "leaf bin"] | None] = [None] * len(basis)
         self._bin_hz = 1.0
 
-    def add(self, leaves: Leaves, duration_s: float) -> None:
-        """Take one channel of a frame."""
+    def add(self, leaves: Leaves, margin: int, rate_hz: int) -> None:
+        """Take one channel of a frame without its margins, in which a loud hum seems to click.
+
+        There the frame's end, wrapped around, meets its start.
+        """
         for level, values in enumerate(leaves.values):
             if values.size:
-                self._add_level(level, values, duration_s)
+                edge = margin >> level
+                inner = values[:, edge : values.shape[1] - edge]
+                self._add_level(level, inner, (inner.shape[1] << level) / rate_hz)
 
     def _add_level(
         self, level: int, values: Float64[ndarray, "leaf sample"], duration_s: float
