@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sonoscope.core.errors import InputError
 from sonoscope.metrics.calibration import expected_calibration_error, fit_temperature
-from sonoscope.metrics.classification import confusion, counts_by_group
+from sonoscope.metrics.classification import confusion, counts_by_group, fit_unknown
 from sonoscope.metrics.intervals import bootstrap, paired_bootstrap
 from sonoscope.metrics.pooling import pooled
 
@@ -88,6 +88,21 @@ def test_what_does_not_fit_is_refused() -> None:
         confusion(TRUE, SAID, 2)
     with pytest.raises(InputError, match="one group each"):
         counts_by_group(TRUE, SAID, 3, ["a"])
+
+
+def test_the_threshold_keeps_what_it_promises() -> None:
+    random = np.random.default_rng(2)
+    score = random.random(2_000)
+    right = random.random(2_000) < score
+    least = fit_unknown(score, right, wanted=0.9)
+    assert right[score >= least].mean() == pytest.approx(0.9, abs=0.005)
+    noise = random.random(500) * 0.99
+    strict = fit_unknown(score, right, noise, wanted=0.9)
+    assert strict > least
+    assert (noise >= strict).mean() <= 0.01
+    assert fit_unknown(score, right, noise * 0.1, wanted=0.9) == least
+    assert fit_unknown(score, np.ones(2_000, np.bool_)) == score.min()
+    assert fit_unknown(score[:0], right[:0]) == 0
 
 
 def test_the_temperature_undoes_what_logits_were_multiplied_by() -> None:

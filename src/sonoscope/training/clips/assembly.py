@@ -157,7 +157,7 @@ def set_of(recipe: ClipRecipe, clips: Sequence[Clip]) -> HeldSet | None:
     if not clips:
         return None
     held: HeldClips = hold(clips, recipe.data.labels, rate_of_clips(recipe))
-    return HeldSet(held, window_of(recipe), recipe.listening.crops)
+    return HeldSet(held, window_of(recipe), recipe.listening.crops, recipe.listening.turns)
 
 
 def train_clips(

@@ -1,6 +1,7 @@
 """From a checkpoint of a training on clips to a model file: averaged weights, and the card."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,8 @@ def _worth(
     network: ClipNetwork, material: ClipMaterial
 ) -> tuple[float, float, dict[str, dict[str, float]]]:
     """Fit temperature and threshold on validation clips and noise; score validation and test."""
-    recipe, split = material.recipe, material.split
+    split, recipe = material.split, material.recipe
+    recipe = replace(recipe, listening=replace(recipe.listening, turns=1))
     validation, test = (set_of(recipe, side) for side in (split.validation, split.test))
     temperature, threshold, metrics = 1.0, 0.0, dict[str, dict[str, float]]()
     if validation is not None:

@@ -42,11 +42,12 @@ class ClipSet(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldSet:
-    """Clips in memory, each heard in windows that are spread over it."""
+    """Clips in memory, each heard in windows that are spread over it, and in turns of these."""
 
     held: HeldClips
     n_samples: int
     crops: int = 1
+    turns: int = 1
 
     @property
     def label(self) -> Int64[ndarray, " clip"]:
@@ -63,7 +64,8 @@ class HeldSet:
         length = int(self.held.length[clip])
         first = np.array(spread_starts(length, self.n_samples, self.crops), dtype=np.int64)
         cuts = self.held.cut(np.full(len(first), clip), first, self.n_samples)
-        return [(cut,) for cut in cuts]
+        shifts = [i * self.n_samples // self.turns for i in range(self.turns)]
+        return [(cut.roll(shift),) for cut in cuts for shift in shifts]
 
 
 class StreamSet:

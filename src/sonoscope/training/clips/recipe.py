@@ -64,9 +64,13 @@ class ListeningSettings:
     ----------
     crops
         Windows of a clip that is longer than one; its answer is the mean of theirs.
+    turns
+        How often each window is heard in validation and test, turned cyclically in between. Models
+        that are exported hear it once.
     """
 
     crops: Annotated[int, Field(ge=1)] = 1
+    turns: Annotated[int, Field(ge=1)] = 1
 
 
 @settings(config=STRICT)

@@ -73,7 +73,7 @@ class ScoredClips:
     leaks: int
     parameters: int
     trained_clips: int
-    epochs: float
+    epochs: int
     steps: int
     trained_s: float
     machine: str
