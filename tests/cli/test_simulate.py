@@ -89,7 +89,7 @@ def test_a_recipe_that_cannot_be_is_one_line(
         (
             ["--preset", "tau2018"],
             "--preset must be one of tau2019, tau-nigens2020, tau-nigens2021, starss22, "
-            "drone-inspection, but tau2018 was given",
+            "drone-inspection, discharges, but tau2018 was given",
         ),
         (
             ["--preset", "tau2019", "--count", "0"],
@@ -134,6 +134,26 @@ def test_without_torch_it_says_how_to_install_it(
 
     monkeypatch.setattr(importlib.util, "find_spec", without_torch)
     refused(["simulate", recipe], "pip install 'sonoscope[train]'", tmp_path / "out", capsys)
+
+
+def test_recordings_of_discharges_are_a_preset_and_a_kind_of_recipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, out = tmp_path / "a.toml", tmp_path / "out"
+    recipe.write_text(
+        'kind = "inspections"\nfamilies = ["b"]\nduration_s = 0.2\nkinds = [["corona"], []]\n'
+    )
+    given = ["--count", "2", "--workers", "1", "--out", str(out)]
+    assert main(["simulate", str(recipe), "--json", *given]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["scenes"], told["made"]) == (2, 2)
+    assert "simulated" in json.loads((out / "manifest.json").read_text())["notice"]
+    rows = (out / "table.csv").read_text().splitlines()
+    assert [row.split(",")[1] for row in rows] == ["kinds", "corona", "none"]
+    assert main(["simulate", "--preset", "discharges", *given]) == 2
+    assert "holds recordings of another recipe" in capsys.readouterr().err
+    recipe.write_text('kind = "inspections"\nfamilies = ["c"]\n')
+    refused(["simulate", str(recipe)], "families.0", tmp_path / "other", capsys)
 
 
 def refused(arguments: list[str], told: str, out: Path, capsys: pytest.CaptureFixture[str]) -> None:

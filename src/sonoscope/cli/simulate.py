@@ -16,9 +16,10 @@ import typer
 from sonoscope.core.errors import SettingError
 
 if TYPE_CHECKING:
+    from sonoscope.datasets.inspection_set import InspectionSetRecipe
     from sonoscope.datasets.scene_set import SceneSetRecipe, WrittenSet
 
-_NAMES = "tau2019, tau-nigens2020, tau-nigens2021, starss22, drone-inspection"
+_NAMES = "tau2019, tau-nigens2020, tau-nigens2021, starss22, drone-inspection, discharges"
 
 
 class FileType(StrEnum):
@@ -71,7 +72,11 @@ def simulate(
         bool, typer.Option("--json", help="Print one JSON object, for programs.")
     ] = False,
 ) -> None:
-    """Make scenes with truth: rooms, sources and ambience; goes on where it was broken off."""
+    """Make scenes with truth: rooms, sources and ambience; goes on where it was broken off.
+
+    The preset discharges, or a recipe of the kind inspections, makes recordings of electrical
+    discharges by one ultrasonic microphone.
+    """
     if sum(given is not None for given in (recipe, preset, again)) != 1:
         raise SettingError("simulate must have one of a RECIPE, --preset or --from")
     _check_from(again, only, {"--count": count, "--seed": seed, "--file-type": file_type})
@@ -79,14 +84,27 @@ def simulate(
         raise SettingError(
             "sonoscope simulate needs the training extra: pip install 'sonoscope[train]'"
         )
+    from sonoscope.datasets.inspection_set import write_inspections
     from sonoscope.datasets.scene_set import Reporting, rewrite_scenes
     from sonoscope.pipeline import simulate as run
 
+    inspections = _inspections(recipe, preset, file_type)
+    if inspections is not None and tables is not None:
+        raise SettingError("--tables must not come with recordings of discharges")
     started = time.monotonic()
     workers = workers or _cores()
     with _bar() as progress:
         reporting = Reporting(progress, _warn)
-        if again is not None:
+        if inspections is not None:
+            written = write_inspections(
+                inspections,
+                out,
+                count=count,
+                seed=seed or 0,
+                workers=workers,
+                reporting=reporting,
+            )
+        elif again is not None:
             written = rewrite_scenes(
                 again,
                 only or [],
@@ -138,6 +156,29 @@ def _settings(
     else:
         assert name is not None
         settings = preset(name, data)
+    return settings if file_type is None else replace(settings, file_type=file_type.value)
+
+
+def _inspections(
+    recipe: Path | None, name: str | None, file_type: FileType | None
+) -> "InspectionSetRecipe | None":
+    """Give the recipe of recordings of discharges, where that is what is asked for."""
+    from dataclasses import replace
+
+    from sonoscope.core.recipe import from_table
+    from sonoscope.core.toml_file import read_toml
+    from sonoscope.datasets.inspection_set import InspectionSetRecipe
+    from sonoscope.datasets.presets.presets import DISCHARGES
+
+    if name == DISCHARGES:
+        settings = InspectionSetRecipe()
+    elif recipe is not None:
+        table = read_toml(recipe, "a recipe")
+        if table.get("kind") != "inspections":
+            return None
+        settings = from_table(table, InspectionSetRecipe, where=str(recipe))
+    else:
+        return None
     return settings if file_type is None else replace(settings, file_type=file_type.value)
 
 

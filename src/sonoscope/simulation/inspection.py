@@ -349,7 +349,12 @@ def inspection(wanted: InspectionSettings, seed: int) -> Inspection:
 
 def as_json(truth: Truth, *, pulses: bool = True) -> str:
     """Write a truth down; without `pulses` only what fits a page."""
-    whole: dict[str, Any] = {
+    return json.dumps(as_record(truth, pulses=pulses))
+
+
+def as_record(truth: Truth, *, pulses: bool = True) -> dict[str, Any]:
+    """Give a truth as plain tables and lists, ready for JSON."""
+    return {
         "notice": truth.notice,
         "sonoscope": __version__,
         "seed": truth.seed,
@@ -367,7 +372,6 @@ def as_json(truth: Truth, *, pulses: bool = True) -> str:
             for one in truth.sources
         ],
     }
-    return json.dumps(whole)
 
 
 # ── random numbers, one stream a part ────────────────────────────────────────────────────────────

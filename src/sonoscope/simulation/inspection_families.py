@@ -22,7 +22,6 @@ from typing import Literal
 
 import numpy as np
 
-from sonoscope.core.errors import SettingError
 from sonoscope.simulation.clicks import PulseShape
 from sonoscope.simulation.discharge import (
     KINDS,
@@ -68,6 +67,9 @@ BED_KINDS: dict[Family, tuple[BedKind, ...]] = {
 }
 """What each family draws its noises from; the microphone's own is always there."""
 
+SNR_DB = (-5.0, 20.0)
+"""Whole-band signal-to-noise ratios that are drawn where none is asked for."""
+
 _NOMINAL_HZ = (50.0, 60.0, 16.7)
 _NOMINAL_ODDS = (0.5, 0.35, 0.15)
 _COUNT_ODDS = (0.15, 0.65, 0.2)  # of no source, one, two
@@ -80,7 +82,7 @@ def random_inspection(
     seed: int,
     *,
     kinds: Sequence[Kind] | None = None,
-    snr_db: float | None = None,
+    snr_db: float | tuple[float, float] = SNR_DB,
     duration_s: float = 2.0,
     rate_hz: int = 96_000,
     nominal_hz: float | None = None,
@@ -93,14 +95,12 @@ def random_inspection(
     kinds
         What discharges; () for noise alone, None to draw it.
     snr_db
-        Whole-band signal-to-noise ratio; None to draw -5 to 20 dB.
+        Whole-band signal-to-noise ratio, or the range to draw it from.
     nominal_hz
         Of the mains; None to draw 50, 60 or 16.7.
     beds
         Which noises beside the microphone's own; None to draw one or two of the family's.
     """
-    if family not in _DRAW:
-        raise SettingError(f"family must be a or b, but {family!r} was given")
     generator = stream(seed, _DRAW[family])
     wanted = drawn_inspection(
         family,
@@ -120,7 +120,7 @@ def drawn_inspection(
     generator: np.random.Generator,
     *,
     kinds: Sequence[Kind] | None = None,
-    snr_db: float | None = None,
+    snr_db: float | tuple[float, float] = SNR_DB,
     duration_s: float = 2.0,
     rate_hz: int = 96_000,
     nominal_hz: float | None = None,
@@ -135,7 +135,8 @@ def drawn_inspection(
         _source(family, kind, spot, number, mains, generator)
         for number, (kind, spot) in enumerate(zip(chosen, spots, strict=True))
     )
-    ratio = float(generator.uniform(-5, 20))
+    lowest, highest = snr_db if isinstance(snr_db, tuple) else (snr_db, snr_db)
+    ratio = float(lowest + (highest - lowest) * generator.uniform())
     noises = _beds(family, beds, generator)
     warm = (5.0, 30.0) if family == "a" else (-5.0, 25.0)
     air = AirSettings(float(generator.uniform(*warm)), float(generator.uniform(30, 90)))
@@ -148,7 +149,7 @@ def drawn_inspection(
         air=air,
         receiver=receiver,
         beds=noises,
-        snr_db=(ratio if snr_db is None else snr_db) if chosen else None,
+        snr_db=ratio if chosen else None,
         peak=float(10 ** generator.uniform(-1.3, -0.05)),
         family=family,
     )

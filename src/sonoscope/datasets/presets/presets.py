@@ -15,6 +15,9 @@ from sonoscope.core.recipe import read_recipe
 from sonoscope.datasets.choice import ClipChoice, SplitChoice
 from sonoscope.datasets.scene_set import SceneSetRecipe
 
+DISCHARGES = "discharges"
+"""The preset that is no set of scenes: `datasets.inspection_set`."""
+
 PRESETS = ("tau2019", "tau-nigens2020", "tau-nigens2021", "starss22", "drone-inspection")
 
 
@@ -27,7 +30,8 @@ def preset(name: str, data: Path | None) -> SceneSetRecipe:
         If there is no preset of that name.
     """
     if name not in PRESETS:
-        raise SettingError(f"--preset must be one of {', '.join(PRESETS)}, but {name} was given")
+        known = ", ".join((*PRESETS, DISCHARGES))
+        raise SettingError(f"--preset must be one of {known}, but {name} was given")
     recipe = read_recipe(Path(__file__).with_name(f"{name}.toml"), SceneSetRecipe)
     if data is None:
         return replace(recipe, data=ClipChoice(modelled_share=1.0), splits=())
