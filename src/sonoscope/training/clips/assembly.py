@@ -175,6 +175,8 @@ def train_clips(
     """
     machine = machine or Machine()
     device = "cuda" if machine.device in ("auto", "cuda") and torch.cuda.is_available() else "cpu"
+    if device == "cuda":  # the device itself makes the batches, and no process can share its clips
+        machine = replace(machine, workers=0)
     parts = clip_parts(material, device)
     path = fit_clips(
         material.recipe,
