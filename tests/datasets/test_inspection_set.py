@@ -42,6 +42,7 @@ def test_files_hold_what_the_recording_and_its_truth_are(tmp_path: Path) -> None
     assert [row["kinds"] for row in rows] == ["corona", "none", "brush+floating"]
     assert [row["family"] for row in rows] == ["a", "b", "a"]
     assert rows[1]["snr_db"] == ""
+    assert {row["is_simulated"] for row in rows} == {"yes"}
     assert made.truth.snr_db is not None
     assert abs(float(rows[2]["snr_db"]) - made.truth.snr_db) < 0.006
     assert (tmp_path / rows[0]["file"]).is_file()

@@ -92,6 +92,10 @@ def test_a_draw_has_what_was_asked(family: Family) -> None:
     assert [bed.kind for bed in made.truth.settings.beds] == ["crane", "floor"]
     assert made.samples.shape == (round(0.3 * 96_000),)
     assert 0.04 < np.abs(made.samples).max() <= 0.9
+    inside = random_inspection(
+        family, 4, kinds=("surface",), snr_db=3.0, snr="in_band", duration_s=0.2
+    )
+    assert inside.truth.snr_in_band_db == pytest.approx(3.0)
     nothing = random_inspection(family, 4, kinds=(), duration_s=0.1)
     assert nothing.truth.kinds == ()
     assert nothing.truth.snr_db is None

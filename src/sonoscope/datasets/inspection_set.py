@@ -30,13 +30,22 @@ from sonoscope.core.recipe import STRICT, from_table
 from sonoscope.datasets.processes import each_done
 from sonoscope.datasets.scene_set import MANIFEST, Reporting, WrittenSet
 from sonoscope.simulation.discharge import Kind
-from sonoscope.simulation.inspection import NOTICE, Family, Inspection, as_record
+from sonoscope.simulation.inspection import NOTICE, Family, Inspection, SnrDefinition, as_record
 from sonoscope.simulation.inspection_families import SNR_DB, BedKind, random_inspection
 
 TABLE = "table.csv"
 
 _SAME = ("sonoscope", "recipe", "seed")
-_COLUMNS = ("file", "kinds", "family", "mains_hz", "snr_db", "snr_in_band_db", "beds")
+_COLUMNS = (
+    "file",
+    "kinds",
+    "family",
+    "mains_hz",
+    "snr_db",
+    "snr_in_band_db",
+    "beds",
+    "is_simulated",
+)
 
 Decibels = Annotated[float, Field(ge=-60, le=120)]
 
@@ -57,7 +66,9 @@ class InspectionSetRecipe:
     duration_s, rate_hz
         Of each recording.
     snr_db
-        Lowest and highest signal-to-noise ratio, whole band.
+        Lowest and highest signal-to-noise ratio.
+    snr
+        Its definition, as of `simulation.inspection`.
     nominal_hz
         Of the mains; None to draw 50, 60 or 16.7.
     beds
@@ -73,6 +84,7 @@ class InspectionSetRecipe:
     duration_s: Annotated[float, Field(ge=0.05, le=3_600)] = 10.0
     rate_hz: Annotated[int, Field(ge=64_000, le=400_000)] = 96_000
     snr_db: tuple[Decibels, Decibels] = SNR_DB
+    snr: SnrDefinition = "whole"
     nominal_hz: Annotated[float, Field(ge=10, le=70)] | None = None
     beds: tuple[BedKind, ...] | None = None
     file_type: Literal["wav", "flac"] = "wav"
@@ -85,6 +97,7 @@ class InspectionSetRecipe:
             (seed << 32) + number,
             kinds=kinds,
             snr_db=self.snr_db,
+            snr=self.snr,
             duration_s=self.duration_s,
             rate_hz=self.rate_hz,
             nominal_hz=self.nominal_hz,
@@ -191,6 +204,7 @@ def _table(records: Sequence[dict[str, Any]]) -> str:
                 f"{mains_hz:.4f}",
                 *(_rounded(record[name]) for name in ("snr_db", "snr_in_band_db")),
                 "+".join(bed["kind"] for bed in asked["beds"]),
+                "yes",
             ]
         )
     return text.getvalue()

@@ -51,6 +51,8 @@ NOTICE = "simulated: no recording of a real discharge, and none was at hand to c
 
 Family = Literal["a", "b"]
 
+SnrDefinition = Literal["whole", "in_band"]
+
 _AIR_STEP_DB = 1.0
 _AIR_AT_HZ = 40_000.0
 _GRID_S = 0.05
@@ -207,7 +209,7 @@ class InspectionSettings:
     receiver: ReceiverSettings = ReceiverSettings()
     beds: tuple[Bed, ...] = ()
     snr_db: Annotated[float, Field(ge=-60, le=120)] | None = None
-    snr: Literal["whole", "in_band"] = "whole"
+    snr: SnrDefinition = "whole"
     band_hz: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(gt=0)]] = (
         20_000.0,
         40_000.0,

@@ -52,6 +52,7 @@ from sonoscope.simulation.inspection import (
     OpenAir,
     Place,
     ReceiverSettings,
+    SnrDefinition,
     SourceSettings,
     inspection,
     stream,
@@ -68,7 +69,7 @@ BED_KINDS: dict[Family, tuple[BedKind, ...]] = {
 """What each family draws its noises from; the microphone's own is always there."""
 
 SNR_DB = (-5.0, 20.0)
-"""Whole-band signal-to-noise ratios that are drawn where none is asked for."""
+"""Signal-to-noise ratios that are drawn where none is asked for."""
 
 _NOMINAL_HZ = (50.0, 60.0, 16.7)
 _NOMINAL_ODDS = (0.5, 0.35, 0.15)
@@ -77,12 +78,13 @@ _CLEAR_HZ = 1.0
 _DRAW = {"a": 1, "b": 2}
 
 
-def random_inspection(
+def random_inspection(  # noqa: PLR0913
     family: Family,
     seed: int,
     *,
     kinds: Sequence[Kind] | None = None,
     snr_db: float | tuple[float, float] = SNR_DB,
+    snr: SnrDefinition = "whole",
     duration_s: float = 2.0,
     rate_hz: int = 96_000,
     nominal_hz: float | None = None,
@@ -95,7 +97,9 @@ def random_inspection(
     kinds
         What discharges; () for noise alone, None to draw it.
     snr_db
-        Whole-band signal-to-noise ratio, or the range to draw it from.
+        Signal-to-noise ratio, or the range to draw it from.
+    snr
+        Its definition, as of `simulation.inspection`.
     nominal_hz
         Of the mains; None to draw 50, 60 or 16.7.
     beds
@@ -107,6 +111,7 @@ def random_inspection(
         generator,
         kinds=kinds,
         snr_db=snr_db,
+        snr=snr,
         duration_s=duration_s,
         rate_hz=rate_hz,
         nominal_hz=nominal_hz,
@@ -115,12 +120,13 @@ def random_inspection(
     return inspection(wanted, seed)
 
 
-def drawn_inspection(
+def drawn_inspection(  # noqa: PLR0913
     family: Family,
     generator: np.random.Generator,
     *,
     kinds: Sequence[Kind] | None = None,
     snr_db: float | tuple[float, float] = SNR_DB,
+    snr: SnrDefinition = "whole",
     duration_s: float = 2.0,
     rate_hz: int = 96_000,
     nominal_hz: float | None = None,
@@ -150,6 +156,7 @@ def drawn_inspection(
         receiver=receiver,
         beds=noises,
         snr_db=ratio if chosen else None,
+        snr=snr,
         peak=float(10 ** generator.uniform(-1.3, -0.05)),
         family=family,
     )
