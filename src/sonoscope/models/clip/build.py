@@ -325,15 +325,18 @@ def _front_end(settings: MapSettings) -> tuple[nn.Module, int, int]:
 
 
 @torch.no_grad()
-def normalise_clips(network: ClipNetwork, sounds: Iterable[Float[Tensor, "batch sample"]]) -> None:
+def normalise_clips(network: ClipNetwork, sounds: Iterable[Float[Tensor, "batch ..."]]) -> None:
     """Set what maps of sound are normalised by, from sounds of the training alone.
 
-    Networks none of whose front ends need it are left as they are.
+    Networks none of whose front ends need it are left as they are. An AudioFormer then learns its
+    codes from the normalised maps of the same sounds.
     """
-    front = network.front_ends[0]
-    if not isinstance(front, NormalisedMaps):
-        return
-    moments = Moments(front.n_maps, front.n_bins)
-    for sound in sounds:
-        moments.add(front.maps(sound))
-    front.normalise_by(moments.mean, moments.std)
+    front, body = network.front_ends[0], network.body
+    heard = list(sounds) if isinstance(body, AudioFormer) else sounds
+    if isinstance(front, NormalisedMaps):
+        moments = Moments(front.n_maps, front.n_bins)
+        for sound in heard:
+            moments.add(front.maps(sound))
+        front.normalise_by(moments.mean, moments.std)
+    if isinstance(body, AudioFormer):
+        body.learn_codes((front(sound) for sound in heard), torch.Generator().manual_seed(0))

@@ -174,18 +174,20 @@ class AudioFormer(nn.Module):
     def fine_tuning_loss(
         self,
         maps: Float[Tensor, "batch channel bin frame"],
-        labels: Int[Tensor, " batch"],
-        label_smoothing: float = 0.0,
+        target: Float[Tensor, "batch label"],
     ) -> Float[Tensor, ""]:
-        """Name several views of each clip, and bring those of a label together."""
+        """Name several views of each clip, and bring those of a label together.
+
+        Targets are shares of labels; in contrast to others, a clip is of the label that has most.
+        """
         n_views = self.settings.views
         vectors = self._vectors(maps).repeat(n_views, 1, 1)
         codes = self.quantiser(vectors, self.settings.view_temperature)
         read = self._read(self._embedded(codes))[:, 0]
-        every = labels.repeat(n_views)
-        named = cross_entropy(self.answer(read), every, label_smoothing=label_smoothing)
+        every = target.repeat(n_views, 1)
+        named = cross_entropy(self.answer(read), every)
         alike = supervised_contrast(
-            self.contrasted(read), every, self.settings.contrast_temperature
+            self.contrasted(read), every.argmax(dim=1), self.settings.contrast_temperature
         )
         return named + self.settings.contrast * alike
 

@@ -10,7 +10,8 @@ an honest (and poor) quantiser of normalised maps.
                   └─ − ─ …                                vector ≈ book1[c1] + book2[c2] + …
 
 References: B.-H. Juang and A. H. Gray, "Multiple stage vector quantization for speech coding",
-ICASSP 1982; S. P. Lloyd, "Least squares quantization in PCM", IEEE TIT 28, 1982; N. Zeghidour et
+ICASSP 1982; S. P. Lloyd, "Least squares quantization in PCM", IEEE TIT 28, 1982; D. Arthur and S.
+Vassilvitskii, "k-means++", SODA 2007; N. Zeghidour et
 al., "SoundStream", IEEE/ACM TASLP 30, 2022.
 """
 
@@ -55,16 +56,17 @@ class ResidualQuantiser(nn.Module):
             with probabilities in proportion to exp(-d² / (temperature * d0²)), where d0 is the mean
             distance of the nearest. So one sound is told in several ways.
         """
-        rest, codes = vectors, []
-        for book in self.books:
-            squares = _squares(rest, book)
-            if temperature > 0:
-                nearest = squares.amin(dim=2).mean().clamp(min=torch.finfo(squares.dtype).tiny)
-                noise = -torch.log(-torch.log(torch.rand_like(squares).clamp(1e-12, 1 - 1e-7)))
-                squares = squares - temperature * nearest * noise
-            code = squares.argmin(dim=2)
-            rest = rest - book[code]
-            codes.append(code)
+        rest, codes = vectors.float(), []
+        # half precision would take far codes for the nearest
+        with torch.autocast(vectors.device.type, enabled=False):
+            for book in self.books:
+                squares = _squares(rest, book)
+                if temperature > 0:
+                    nearest = squares.amin(dim=2).mean()
+                    squares = squares - temperature * nearest * _gumbel_like(squares)
+                code = squares.argmin(dim=2)
+                rest = rest - book[code]
+                codes.append(code)
         return torch.stack(codes, dim=2)
 
     def restored(
@@ -105,6 +107,11 @@ class ResidualQuantiser(nn.Module):
             rest = rest - book[_squares(rest, book).argmin(dim=1)]
 
 
+def _gumbel_like(values: Tensor) -> Tensor:
+    """Draw noise to which the greatest of sums is drawn as by softmax."""
+    return -torch.log(-torch.log(torch.rand_like(values).clamp(1e-12, 1 - 1e-7)))
+
+
 def k_means(
     vectors: Float[Tensor, "vector feature"],
     n_codes: int,
@@ -113,11 +120,11 @@ def k_means(
 ) -> Float[Tensor, "code feature"]:
     """Find codes near which all vectors lie.
 
-    Begins with vectors drawn at random. A code that is nearest to no vector takes the place of one
-    of the vectors that are told worst.
+    Begins with vectors drawn at random, those first that lie far from what was drawn before
+    (k-means++). A code that is nearest to no vector takes the place of one of the vectors that are
+    told worst.
     """
-    order = torch.randperm(len(vectors), generator=generator).to(vectors.device)
-    codes = vectors[order[:n_codes]].clone()
+    codes = _spread(vectors, n_codes, generator)
     for _ in range(rounds):
         near, nearest = _squares(vectors, codes).min(dim=1)
         count = torch.bincount(nearest, minlength=n_codes)
@@ -127,6 +134,20 @@ def k_means(
         worst = near.argsort(descending=True)[: len(unused)]
         codes[unused] = vectors[worst]
     return codes
+
+
+def _spread(
+    vectors: Float[Tensor, "vector feature"], n_codes: int, generator: torch.Generator
+) -> Float[Tensor, "code feature"]:
+    """Draw vectors in proportion to their squared distance from those drawn before."""
+    drawn = [int(torch.randint(len(vectors), (), generator=generator))]
+    away = torch.full((len(vectors),), torch.inf, device=vectors.device)
+    for _ in range(n_codes - 1):
+        away = torch.minimum(away, _squares(vectors, vectors[drawn[-1:]])[:, 0])
+        share = away.cpu().double().cumsum(dim=0)
+        at = share[-1] * torch.rand((), generator=generator, dtype=torch.float64)
+        drawn.append(min(int(torch.searchsorted(share, at)), len(vectors) - 1))
+    return vectors[drawn].clone()
 
 
 def _squares(

@@ -24,6 +24,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, pad
 
+from sonoscope.core.errors import InputError
 from sonoscope.core.recipe import STRICT
 from sonoscope.models.clip.rivals.encoder import ClassToken, EncoderLayer, Places
 from sonoscope.models.rivals.self_attention import SelfAttention
@@ -34,6 +35,8 @@ _LEAK = 0.2
 _KERNEL = 15
 _FIRST_KERNEL = 7
 _DROPPED = 0.1
+_DILATIONS = (1, 3, 9)
+_SHORTEST = (_DILATIONS[-1] * (_KERNEL // 2) + 1) * 512  # else its edges could not be reflected
 
 
 @dataclass(config=STRICT)
@@ -126,9 +129,9 @@ class Eat(nn.Module):
             nn.LeakyReLU(_LEAK),
             *(Down(n, 4), Residual(2 * n, 1), Down(2 * n, 4)),
             *(Down(4 * n, 4), Residual(8 * n, 1), Down(8 * n, 4)),
-            *(Residual(16 * n, dilation) for dilation in (1, 3, 9)),
+            *(Residual(16 * n, dilation) for dilation in _DILATIONS),
             Down(16 * n, 2),
-            *(Residual(32 * n, dilation) for dilation in (1, 3, 9)),
+            *(Residual(32 * n, dilation) for dilation in _DILATIONS),
             Down(32 * n, 2),
             nn.Conv1d(64 * n, width, 1),
         )
@@ -158,8 +161,12 @@ class Eat(nn.Module):
         Raises
         ------
         InputError
-            If the sound is longer than its places reach.
+            If the sound is longer than its places reach, or shorter than the longest residual.
         """
+        if sound.shape[1] < _SHORTEST:
+            raise InputError(
+                f"sound must have at least {_SHORTEST} samples, but {sound.shape[1]} were given"
+            )
         tokens: Tensor = self.convolutions(sound[:, None]).transpose(1, 2)
         tokens = self.layers(self.places(self.class_token(tokens)))
         logits: Tensor = self.answer(self.norm(tokens[:, 0]))

@@ -26,7 +26,6 @@ from sonoscope.models.clip.rivals.patches import Patches
 
 _PATCH = 4
 _WINDOW = 7
-_FORBIDDEN = -100.0
 
 
 class WindowAttention(nn.Module):
@@ -81,7 +80,7 @@ class WindowAttention(nn.Module):
         query, key, value = heads.unbind()
         nearness = self.nearness[self.distance].permute(2, 0, 1)
         likeness = (self.scale * query) @ key.transpose(-1, -2) + nearness
-        likeness = likeness + _FORBIDDEN * apart[:, None].to(likeness.dtype)
+        likeness = likeness.masked_fill(apart[:, None], -torch.inf)
         heard = (likeness.softmax(dim=-1) @ value).transpose(2, 3).flatten(3)
         together: Tensor = self.from_heads(heard)
         return together
