@@ -264,14 +264,14 @@ def test_lines_of_the_mains_stand_above_what_is_beside_them() -> None:
     frequency = np.arange(750) * bin_hz
     for _ in range(200):
         power = rng.exponential(size=750) * (1 + 50 / (1 + frequency))
-        found.append(mains_ratio(power, bin_hz, 1_000.0)[0])
+        found.append(mains_ratio(power, bin_hz, 1_000.0, 2 * bin_hz)[0])
     assert np.quantile(found, 0.95) < 5
     for h in (1, 2, 4):
         power[round(h * 60.1 / bin_hz)] = 40.0
-    ratio, mains_hz = mains_ratio(power, bin_hz, 1_000.0)
+    ratio, mains_hz = mains_ratio(power, bin_hz, 1_000.0, 2 * bin_hz)
     assert ratio > 15
     assert abs(mains_hz - 60.1) < 0.2
-    assert mains_ratio(power, bin_hz, 10.0) == (1.0, 0.0)  # no harmonic below 10 Hz
+    assert mains_ratio(power, bin_hz, 10.0, 2 * bin_hz) == (1.0, 0.0)  # no harmonic below 10 Hz
 
 
 def test_memory_does_not_grow_with_the_recording() -> None:
@@ -315,3 +315,13 @@ def test_nothing_and_nonsense_are_refused() -> None:
     for wrong in ({"depth": 0}, {"rule": "firm"}, {"strength": -1.0}, {"frame_s": 0.0}):
         with pytest.raises(ValidationError):
             DenoiseSettings(**wrong)
+
+
+def test_what_is_added_at_the_ends_adds_nothing_to_the_evidence() -> None:
+    """A recording just longer than a frame, whose last sample is far off zero."""
+    n_samples = 72_000
+    rough = rumble(n_samples + 4_000)
+    stop = 70_000 + int(np.abs(rough[70_000:72_000]).argmax())
+    plan = denoise(rough[:stop], RATE).plan
+    assert max(leaf.kurtosis for leaf in plan.leaves) < 1
+    assert not any(leaf.is_kept for leaf in plan.leaves)

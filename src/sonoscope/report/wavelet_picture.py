@@ -49,19 +49,19 @@ class _Bar:
 
 _BARS = (
     _Bar(
-        "energy", "dB of all", -60, 0, ((-60, "-60"), (-30, "-30"), (0, "0")),
+        "energy", "dB of all", -60.0, 0.0, ((-60.0, "-60"), (-30.0, ""), (0.0, "0")),
         lambda leaf: 10 * math.log10(max(leaf.share, 1e-30)),
     ),
     _Bar(
-        "sudden", "kurtosis", 0, 3, ((0, "0"), (1, "9"), (2, "99"), (3, "999")),
+        "sudden", "kurtosis", 0.0, 3.0, ((0.0, "0"), (1.0, "9"), (2.0, "99"), (3.0, "")),
         lambda leaf: math.log10(1 + max(leaf.kurtosis, 0)),
     ),
     _Bar(
-        "mains", "over floor", 0, 2, ((0, "1"), (1, "10"), (2, "100")),
+        "mains", "over floor", 0.0, 2.0, ((0.0, "1"), (1.0, "10"), (2.0, "100")),
         lambda leaf: math.log10(max(leaf.mains, 1)),
     ),
     _Bar(
-        "score", "is it kept?", -10, 10, ((-10, "-10"), (0, "0"), (10, "10")),
+        "score", "is it kept?", -10.0, 10.0, ((-10.0, "-10"), (0.0, "0"), (10.0, "10")),
         lambda leaf: leaf.score,
     ),
 )  # fmt: skip
@@ -71,8 +71,8 @@ def wavelet_picture(title: str, plan: Plan, before: Spectrogram, after: Spectrog
     """Draw a plan, and the sound before and after; both spectrograms are even in frequency."""
     top_hz = plan.rate_hz / 2
     drawn = element("rect", width=number(WIDTH), height=number(HEIGHT), fill=LIGHT_PAPER)
-    drawn += _words(title, _TREE_X, 28, size=17, weight="600")
-    drawn += _words(_summary(plan), _TREE_X, 50)
+    drawn += _words(title, _TREE_X, 28.0, size=17, weight="600")
+    drawn += _words(_summary(plan), _TREE_X, 50.0)
     drawn += _frequencies(top_hz) + _tree(plan, top_hz)
     for i, bar in enumerate(_BARS):
         x = _BARS_X + i * (_BAR_WIDTH + _BAR_GAP)

@@ -316,11 +316,12 @@ def planned(source: Source, rate_hz: int, settings: DenoiseSettings | None = Non
     costs = sums.costs()
     fixed = fixed_basis(settings.depth, settings.depth)
     basis = best_basis(costs) if settings.basis == "best" else fixed
-    evidence = _Evidence(basis)
+    evidence = _Evidence(basis, min(settings.frame_s, n_samples / rate_hz))
+    fade = _fade(rate_hz, settings)
     for frame in _frames(source(), rate_hz, settings):
-        for channel in frame:
-            leaves = analysed_into(channel, basis, settings.wavelet)
-            evidence.add(leaves, _fade(rate_hz, settings) // 2, rate_hz)
+        span = _untouched(frame, fade)
+        for channel in frame.samples:
+            evidence.add(analysed_into(channel, basis, settings.wavelet), span, rate_hz)
     judged = tuple(evidence.judged(costs, sums.energy, rate_hz, settings))
     kept = tuple(np.zeros_like(level) for level in basis)
     for leaf in judged:
@@ -340,7 +341,7 @@ def cleaned(blocks: Iterable[Block], plan: Plan) -> Iterator[Float64[ndarray, "c
     held: Float64[ndarray, "channel sample"] | None = None
     left = plan.n_samples
     for frame in _frames(blocks, plan.rate_hz, plan.settings):
-        clean = np.stack([_cleaned_frame(channel, plan) for channel in frame])
+        clean = np.stack([_cleaned_frame(channel, plan) for channel in frame.samples])
         if held is None:
             body = clean[:, fade:-fade]
         else:
@@ -385,7 +386,7 @@ def _summed(
     counter = _Counter(blocks)
     total: CostSums | None = None
     for frame in _frames(counter, rate_hz, settings):
-        for channel in frame:
+        for channel in frame.samples:
             sums = cost_sums(analysed(channel, settings.wavelet, settings.depth), settings.cost)
             total = sums if total is None else total + sums
     if total is None:
@@ -412,13 +413,19 @@ def _fade(rate_hz: int, settings: DenoiseSettings) -> int:
     return padded_length(max(round(_FADE_S * rate_hz), 4 * reach), settings.depth + 1)
 
 
-def _frames(
-    blocks: Iterable[Block], rate_hz: int, settings: DenoiseSettings
-) -> Iterator[Float64[ndarray, "channel _"]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Frame:
+    """Samples, and from where to where they are the recording's own."""
+
+    samples: Float64[ndarray, "channel sample"]
+    start: int
+    stop: int
+
+
+def _frames(blocks: Iterable[Block], rate_hz: int, settings: DenoiseSettings) -> Iterator[_Frame]:
     """Cut a recording, turned over at both ends, into frames that overlap by a fade.
 
-    Turned over by a point, as a mirror would make a kink, which clicks. A recording shorter than a
-    frame is one frame of its own length.
+    A recording shorter than a frame is one frame of its own length.
     """
     fade = _fade(rate_hz, settings)
     size = padded_length(round(settings.frame_s * rate_hz), settings.depth) + 2 * fade
@@ -428,23 +435,50 @@ def _frames(
     if not first.shape[1]:
         return
     n_samples, n_frames, before = 0, 0, first[:, :0]
-    held = np.pad(first, ((0, 0), (fade, 0)), mode="reflect", reflect_type="odd")[:, :fade]
+    held = _turned_on(first[:, ::-1], fade, fade)[:, ::-1]
     for block in itertools.chain([first], pieces):
         n_samples += block.shape[1]
         held = np.concatenate([held, block], axis=1)
         while held.shape[1] >= size:
-            yield np.asarray(held[:, :size], np.float64)
+            start = fade if n_frames == 0 else 0
+            yield _Frame(np.asarray(held[:, :size], np.float64), start, size)
             before, held, n_frames = held[:, :hop], held[:, hop:], n_frames + 1
     missing = -(-(n_samples + fade) // hop) - n_frames
     if n_frames == 0 and missing == 1:
         size = padded_length(n_samples + 2 * fade, settings.depth)
     known = np.concatenate([before, held], axis=1)
     wanted = before.shape[1] + (missing - 1) * hop + size
-    after = (0, max(0, wanted - known.shape[1]))
-    rest = np.pad(known, ((0, 0), after), mode="reflect", reflect_type="odd")
+    beyond = _turned_on(known, max(0, wanted - known.shape[1]), fade)
+    rest = np.concatenate([known, beyond], axis=1)
     for i in range(missing):
-        start = before.shape[1] + i * hop
-        yield np.asarray(rest[:, start : start + size], np.float64)
+        at = before.shape[1] + i * hop
+        start = fade if n_frames + i == 0 else 0
+        stop = n_samples + fade - (n_frames + i) * hop
+        yield _Frame(np.asarray(rest[:, at : at + size], np.float64), start, min(stop, size))
+
+
+def _turned_on(sound: Block, count: int, fade: int) -> Float64[ndarray, "channel more"]:
+    """Go on past the end with the sound turned over by its last point: a mirror's kink clicks.
+
+    What that adds to the mean fades out.
+    """
+    mirrored = np.pad(sound, ((0, 0), (0, count)), mode="reflect")[:, sound.shape[1] :]
+    falling = np.cos(np.pi / 2 * np.minimum(np.arange(1, count + 1) / fade, 1.0)) ** 2
+    return np.asarray(2.0 * sound[:, -1:] * falling - mirrored, np.float64)
+
+
+def _untouched(frame: _Frame, fade: int) -> tuple[int, int]:
+    """Give from where to where coefficients know of nothing but the recording.
+
+    Where a frame wraps around, and where the recording ends, a loud hum seems to click. What is
+    left out at the end of one frame is in the next.
+    """
+    reach = fade // 4
+    start = max(frame.start + reach, fade // 2)
+    stop = min(frame.stop - reach, frame.samples.shape[1] - fade // 2)
+    if stop - start <= reach and frame.start:  # the whole recording is no longer than that
+        return frame.start, frame.stop
+    return start, max(start, stop)
 
 
 def _at_least(count: int, pieces: Iterator[Block]) -> Float[ndarray, "channel sample"]:
@@ -540,22 +574,23 @@ def shrunk(
 class _Evidence:
     """What is learnt of the leaves of a basis while frames go by."""
 
-    def __init__(self, basis: Basis) -> None:
+    def __init__(self, basis: Basis, whole_s: float) -> None:
+        """Of frames of about `whole_s` seconds; lines are sought in what is hardly shorter."""
         self._basis = basis
         self._counts = [int(level.sum()) for level in basis]
         self._moments = [np.zeros((5, count)) for count in self._counts]
         self._spectra: list[Float64[ndarray, "leaf bin"] | None] = [None] * len(basis)
-        self._bin_hz = 1.0
+        self._bin_hz = [1.0] * len(basis)
+        self._whole_s = whole_s
 
-    def add(self, leaves: Leaves, margin: int, rate_hz: int) -> None:
-        """Take one channel of a frame without its margins, in which a loud hum seems to click.
-
-        There the frame's end, wrapped around, meets its start.
-        """
+    def add(self, leaves: Leaves, span: tuple[int, int], rate_hz: int) -> None:
+        """Take what one channel of a frame has between two samples."""
+        if span[0] == span[1]:
+            return
         for level, values in enumerate(leaves.values):
-            if values.size:
-                edge = margin >> level
-                inner = values[:, edge : values.shape[1] - edge]
+            first = -(-span[0] >> level)
+            inner = values[:, first : max(span[1] >> level, first + 1)]
+            if inner.size:
                 self._add_level(level, inner, (inner.shape[1] << level) / rate_hz)
 
     def _add_level(
@@ -572,27 +607,29 @@ class _Evidence:
         moments[2] += np.einsum("ls,ls->l", squares, squares)
         np.maximum(moments[3], squares.max(axis=-1), out=moments[3])
         moments[4] += values.shape[-1] * floor[:, 0]
-        if duration_s >= _SHORTEST_S:
+        if duration_s >= max(_SHORTEST_S, 0.6 * self._whole_s):
             self._add_envelope(level, squares, duration_s)
 
     def _add_envelope(
         self, level: int, squares: Float64[ndarray, "leaf sample"], duration_s: float
     ) -> None:
         """Add the spectrum of a leaf's envelope; logarithms keep one loud click from hiding all."""
-        n = squares.shape[-1]
-        together = 1
-        while n % (2 * together) == 0 and n / (2 * together) >= _ENVELOPE_HZ * duration_s:
+        together, rate_hz = 1, squares.shape[-1] / duration_s
+        while rate_hz / (2 * together) >= _ENVELOPE_HZ:
             together *= 2
-        envelope = np.log1p(squares.reshape(len(squares), -1, together).mean(axis=-1))
+        rate_hz /= together
+        n = squares.shape[-1] // together
+        pooled = squares[:, : n * together].reshape(len(squares), n, together).mean(axis=-1)
+        envelope = np.log1p(pooled)
         envelope -= envelope.mean(axis=-1, keepdims=True)
-        n = envelope.shape[-1]
         envelope *= np.hanning(n + 2)[1:-1]
-        power = np.abs(np.fft.rfft(envelope, 2 * n)) ** 2
+        size = 2 << math.ceil(math.log2(rate_hz * self._whole_s))
+        power = np.abs(np.fft.rfft(envelope, size)) ** 2
         highest_hz = max(HARMONICS) * MAINS_HZ[1][1] + 2 * _FLOOR_HZ
-        power = power[:, : int(2 * duration_s * highest_hz)]
+        power = power[:, : int(highest_hz * size / rate_hz)]
         known = self._spectra[level]
         self._spectra[level] = power if known is None else known + power
-        self._bin_hz = 1 / (2 * duration_s)
+        self._bin_hz[level] = rate_hz / size
 
     def judged(
         self,
@@ -639,22 +676,24 @@ class _Evidence:
         spectra = self._spectra[level]
         if spectra is None:
             return 1.0, 0.0
-        return mains_ratio(spectra[row], self._bin_hz, 0.45 * rate_hz)
+        return mains_ratio(spectra[row], self._bin_hz[level], 0.45 * rate_hz, 1 / self._whole_s)
 
 
 def mains_ratio(
-    power: Float64[ndarray, " bin"], bin_hz: float, highest_hz: float
+    power: Float64[ndarray, " bin"], bin_hz: float, highest_hz: float, resolution_hz: float
 ) -> tuple[float, float]:
     """Give how far the harmonics of the likeliest mains frequency stand above what is beside them.
 
     The mean over harmonics 1, 2 and 4 (those below `highest_hz`) of power over floor, the floor
-    being the median within 8 Hz to both sides; noise gives about 1, and 2 to 3 for the best of all
-    candidates.
+    being the median within 8 Hz (or six times the resolution, 1 / duration) to both sides; noise
+    gives about 1, and 2 to 3 for the best of all candidates.
     """
     best, best_hz = 1.0, 0.0
     for low_hz, high_hz in MAINS_HZ:
         harmonics = [h for h in HARMONICS if h * high_hz + _FLOOR_HZ < highest_hz]
-        floors = [_floor(power, bin_hz, h * (low_hz + high_hz) / 2) for h in harmonics]
+        floors = [
+            _floor(power, bin_hz, h * (low_hz + high_hz) / 2, resolution_hz) for h in harmonics
+        ]
         for f0_hz in np.arange(low_hz, high_hz + bin_hz / 8, bin_hz / 4):
             at = [round(float(h * f0_hz / bin_hz)) for h in harmonics]
             ratios = [power[i] / max(floor, _TINY) for i, floor in zip(at, floors, strict=True)]
@@ -664,9 +703,11 @@ def mains_ratio(
     return best, best_hz
 
 
-def _floor(power: Float64[ndarray, " bin"], bin_hz: float, centre_hz: float) -> float:
+def _floor(
+    power: Float64[ndarray, " bin"], bin_hz: float, centre_hz: float, resolution_hz: float
+) -> float:
     """Read what is beside a line: the mean of exponentials from their median."""
-    half, hole = max(_FLOOR_HZ, 8 * bin_hz), max(1.5, 3 * bin_hz)
+    half, hole = max(_FLOOR_HZ, 6 * resolution_hz), max(1.5, 2 * resolution_hz)
     away_hz = np.abs(np.arange(len(power)) * bin_hz - centre_hz)
     return float(np.median(power[(away_hz <= half) & (away_hz > hole)]) / np.log(2))
 
