@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sonoscope.report.comparison import Comparison
     from sonoscope.signal.denoise import DenoiseSettings
     from sonoscope.signal.denoise import Plan as DenoisePlan
+    from sonoscope.signal.prpd import Prpd, PrpdSettings
     from sonoscope.training.reproduce import Plan, PlannedRow, Training, Workplace
     from sonoscope.training.tables import Format as TableFormat
 
@@ -51,6 +52,7 @@ Block = Float[ndarray, "channel _"]
 
 _DENOISE_BLOCK = 1 << 18  # numbers read at once
 _GUESS_RATE_HZ, _GUESS_S = 8_000, 30  # the guess listens below 500 Hz
+_PRPD_BLOCK = 1 << 20  # numbers read at once
 _CHECK_S, _CHECK_BLOCKS, _CHECK_KEPT = 10, 30, 3  # seconds in a block, blocks read, loudest kept
 
 
@@ -417,6 +419,71 @@ def inspect_format(path: Path, source: Float[ndarray, "3"] | None = None) -> For
             f"{heard_s:.1f} s are little to tell a format from: {ENOUGH_S:g} s or more are better"
         )
     return FormatCheck(file, heard_s, verdict, tuple(warnings))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhaseResolved:
+    """What `resolve_phase` found.
+
+    Attributes
+    ----------
+    file
+        The recording.
+    heard_as
+        Which of its channels were listened to, in words.
+    prpd
+        The pattern and what it says.
+    files
+        What was written: `pattern`, `curves` and `picture`.
+    warnings
+        What one must know before trusting it.
+    """
+
+    file: AudioFile
+    heard_as: str
+    prpd: "Prpd"
+    files: Mapping[str, Path]
+    warnings: tuple[str, ...]
+
+
+def resolve_phase(path: Path, out: Path, wanted: "PrpdSettings") -> PhaseResolved:
+    """Fold a recording's pulses on the mains; write the pattern's tables and picture.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is shorter than a quarter of a second, or its rate holds no band.
+    SettingError
+        If it has no such channel, or a band was asked for that its rate cannot hold.
+    """
+    from sonoscope.core.durable import write_text
+    from sonoscope.report.prpd_picture import prpd_picture
+    from sonoscope.report.prpd_table import curves_csv, pattern_csv
+    from sonoscope.signal.prpd import phase_resolve_blocks
+    from sonoscope.signal.references import shipped
+
+    file = probe(path)
+    blocks = read_blocks(file, file.rate_hz, max(1, _PRPD_BLOCK // file.n_channels))
+    try:
+        found = phase_resolve_blocks(blocks, file.rate_hz, wanted)
+    except (InputError, SettingError) as error:
+        raise type(error)(f"{path}: {error}") from error
+    texts = {
+        "pattern": (".pattern.csv", pattern_csv(found)),
+        "curves": (".curves.csv", curves_csv(found)),
+        "picture": (".prpd.svg", prpd_picture(path.name, found, shipped())),
+    }
+    _folder(out)
+    files = {name: out / f"{path.stem}{suffix}" for name, (suffix, _) in texts.items()}
+    for name, (_, text) in texts.items():
+        write_text(files[name], text)
+    if wanted.channel is not None:
+        heard_as = f"channel {wanted.channel + 1}"
+    elif file.n_channels == 1:
+        heard_as = "the only channel"
+    else:
+        heard_as = f"the mean power of {file.n_channels} channels, without regard to directions"
+    return PhaseResolved(file, heard_as, found, files, (file.warning,) if file.warning else ())
 
 
 def _told_or_guessed(file: AudioFile, told: Format) -> tuple[ChannelFormat, MicArray | None]:

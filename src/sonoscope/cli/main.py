@@ -16,6 +16,7 @@ from sonoscope.cli.demo import demo
 from sonoscope.cli.denoise import denoise
 from sonoscope.cli.export import export
 from sonoscope.cli.models import models
+from sonoscope.cli.prpd import prpd
 from sonoscope.cli.reproduce import reproduce
 from sonoscope.cli.score import score
 from sonoscope.cli.simulate import simulate
@@ -42,6 +43,7 @@ for verb in (
     denoise,
     export,
     models,
+    prpd,
     reproduce,
     score,
     simulate,
