@@ -128,7 +128,7 @@ class BgNet(nn.Module):
                 parts_of(first, self.settings.parts), parts_of(second, self.settings.parts)
             )
         ]
-        judged = log_softmax(self.judge(torch.cat(edges)), dim=1)
+        judged = log_softmax(self.judge(torch.cat(edges)).float(), dim=1)
         pairs = judged.reshape(len(edges), maps.shape[0], -1)
         return pairs.logsumexp(dim=0) - log(len(edges))
 
