@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from jaxtyping import Float
 from numpy import ndarray
 from scipy.signal import hilbert
@@ -43,6 +44,17 @@ def test_every_noise_has_unit_power_and_its_own_sound(bed: AnyBed, rate_hz: int)
     assert float(np.mean(one.astype(np.float64) ** 2)) == pytest.approx(1, abs=1e-4)
     assert np.array_equal(one, again)
     assert abs(np.corrcoef(one, other)[0, 1]) < 0.6
+
+
+def test_a_rotor_is_the_same_bytes_on_any_number_of_threads() -> None:
+    before = torch.get_num_threads()
+    made = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        made.append(disturbance(RotorNoise(rotors=1), RATE, 2 * RATE, rng(1)).tobytes())
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert made[0] == made[1]
 
 
 def test_floors_rise_by_the_octave_as_asked() -> None:

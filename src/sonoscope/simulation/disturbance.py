@@ -29,6 +29,7 @@ from sonoscope.core.recipe import STRICT
 from sonoscope.simulation.clicks import PulseShape, added, clicks
 from sonoscope.simulation.mixing import wandering
 from sonoscope.simulation.rotor import Rotor, RotorBed, rotor_sounds
+from sonoscope.simulation.threads import one_thread
 from sonoscope.simulation.wind import Wind, wind_density
 
 _CPU = torch.device("cpu")
@@ -236,9 +237,12 @@ def _rotor(
         for a, d, s in zip(angle, away, speed, strict=True)
     )
     whole = RotorBed(rotors, noise_db=bed.vortex_db, modulation=bed.modulation)
-    sounds = rotor_sounds(whole, rate_hz, length, generator, _CPU)
-    near = torch.tensor([1 / one.distance_m for one in rotors], dtype=torch.float32)
-    turning = _unit((near @ sounds).numpy())
+    with one_thread():  # torch rounds otherwise with several
+        sounds = rotor_sounds(whole, rate_hz, length, generator, _CPU)
+    heard = np.zeros(length, np.float32)
+    for one, sent in zip(rotors, sounds.numpy(), strict=True):
+        heard += np.float32(1 / one.distance_m) * sent
+    turning = _unit(heard)
     frequency = _grid(rate_hz, length)
     spectrum = np.zeros(len(frequency), np.complex64)
     order = np.arange(1, 8)
