@@ -130,7 +130,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_weights(
         if int(line) >= 30:
             os.killpg(process.pid, signal.SIGKILL)
             break
-    process.wait()
+    process.communicate()
     before = checkpoint.position(out)
     assert before is not None
     assert 0 < before.step < 60

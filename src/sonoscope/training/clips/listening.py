@@ -133,10 +133,14 @@ class Answers:
         """How well the clips were named."""
         return self.counts.scores()
 
+    def by_original(self) -> list[Confusion]:
+        """Count the clips of each original by themselves, in the order of the originals' names."""
+        said = self.probability().argmax(axis=1)
+        return counts_by_group(self.label, said, self.logits.shape[1], self.groups)
+
     def intervals(self) -> dict[str, Interval]:
         """Give the scores with intervals, originals drawn again."""
-        said = self.probability().argmax(axis=1)
-        return bootstrap(counts_by_group(self.label, said, self.logits.shape[1], self.groups))
+        return bootstrap(self.by_original())
 
 
 @torch.no_grad()

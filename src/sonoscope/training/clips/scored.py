@@ -19,7 +19,8 @@ import numpy as np
 from sonoscope.core.durable import replacing, write_text
 from sonoscope.core.errors import InputError
 from sonoscope.metrics.calibration import expected_calibration_error, fit_temperature
-from sonoscope.metrics.intervals import Interval
+from sonoscope.metrics.classification import Confusion
+from sonoscope.metrics.intervals import Interval, bootstrap, paired_bootstrap
 from sonoscope.training.clips.listening import Answers
 
 RESULT, HEARD = "result.json", "heard.npz"
@@ -141,6 +142,32 @@ def read_scored(path: Path) -> ScoredClips:
         return ScoredClips(scores=scores, calibration_error=error, **plain)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path}: not a result of a training on clips: {error}") from error
+
+
+def over_folds(folders: Sequence[Path]) -> dict[str, Interval]:
+    """Give the scores of several folds' tests together, with intervals, from the runs' folders.
+
+    Raises
+    ------
+    InputError
+        If a run was not tested.
+    """
+    return bootstrap(_of_all(folders))
+
+
+def difference(folders: Sequence[Path], others: Sequence[Path]) -> dict[str, Interval]:
+    """Give by how much one network's folds score more than another's, tested on the same clips.
+
+    Raises
+    ------
+    InputError
+        If a run was not tested, or both were not tested on clips of as many originals.
+    """
+    return paired_bootstrap(_of_all(folders), _of_all(others))
+
+
+def _of_all(folders: Sequence[Path]) -> list[Confusion]:
+    return [each for folder in folders for each in read_heard(folder / HEARD).by_original()]
 
 
 def read_heard(path: Path, side: str = "test") -> Answers:

@@ -1,0 +1,68 @@
+"""Recipes of clips: every one in the project is read, and the paper's is the paper's."""
+
+from pathlib import Path
+
+import pytest
+
+from sonoscope.core.errors import SettingError
+from sonoscope.training.clips.recipe import (
+    ClipRecipe,
+    from_json,
+    is_clip_recipe,
+    is_clip_text,
+    read_clip_recipe,
+    to_json,
+)
+
+RECIPES = Path(__file__).parents[3] / "recipes"
+OF_CLIPS = sorted(path for path in RECIPES.glob("*.toml") if is_clip_recipe(path))
+
+
+def test_there_are_recipes_for_both_sets_and_none_is_taken_for_another_kind() -> None:
+    names = {path.stem for path in OF_CLIPS}
+    assert {"esc10_resnet18", "esc50_resnet18", "esc10_ega_paper", "esc50_ega_paper"} <= names
+    assert not is_clip_recipe(RECIPES / "detector.toml")
+
+
+@pytest.mark.parametrize("path", OF_CLIPS, ids=lambda path: path.stem)
+def test_every_recipe_is_read_and_survives_its_text(path: Path) -> None:
+    recipe = read_clip_recipe(path)
+    assert recipe.name == path.stem
+    text = to_json(recipe)
+    assert from_json(text, where="here") == recipe
+    assert is_clip_text(text)
+    assert recipe.tested_on(3).data.split.test_folds == (3,)
+
+
+@pytest.mark.parametrize("name", ["esc10_ega_paper", "esc50_ega_paper"])
+def test_the_papers_recipe_says_what_the_paper_says(name: str) -> None:
+    recipe = read_clip_recipe(RECIPES / f"{name}.toml")
+    assert (recipe.optimizer, recipe.learning_rate, recipe.weight_decay) == ("adam", 1e-3, 1e-4)
+    schedule = recipe.schedule
+    assert (schedule.kind, schedule.patience, schedule.factor) == ("plateau", 5, 0.5)
+    assert (recipe.epochs, recipe.batch_size, recipe.least_rate) == (100, 128, 1e-6)
+    masking, maps = recipe.masking, recipe.network.maps
+    assert (masking.band_masks, masking.widest_bands) == (2, 24)
+    n_frames = round(recipe.window_s / 0.01)
+    assert (masking.time_masks, masking.longest_frames) == (2, n_frames // 5)
+    assert maps.kind == "log_mel"
+    assert (maps.rate_hz, maps.n_bands, maps.hop_s, maps.window_s) == (32_000, 128, 0.01, 0.025)
+    assert (recipe.loss.kind, recipe.loss.smoothing) == ("cross_entropy", 0)
+    assert recipe.validation.keep == "best"
+    assert not any(recipe.mixing.shares)
+    assert (recipe.waveform.gain_db, recipe.waveform.noise_db) == (0, None)
+    assert recipe == read_clip_recipe(RECIPES / f"{name}.toml")
+
+
+def test_defaults_are_the_papers_but_for_its_masks() -> None:
+    recipe = ClipRecipe(name="plain")
+    assert (recipe.optimizer, recipe.epochs, recipe.batch_size) == ("adam", 100, 128)
+
+
+def test_an_unknown_key_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text('name = "x"\nkind = "clips"\n[mixing]\nmood = 1\n')
+    with pytest.raises(SettingError, match=r"mixing\.mood: unknown key"):
+        read_clip_recipe(path)
+    with pytest.raises(SettingError, match="not a clip recipe"):
+        from_json("{}", where="here")
