@@ -8,6 +8,7 @@ import pytest
 from jaxtyping import Float
 from numpy import ndarray
 from pydantic import ValidationError
+from scipy.stats import norm
 
 from sonoscope.core.errors import SettingError
 from sonoscope.signal.denoise import (
@@ -325,3 +326,13 @@ def test_what_is_added_at_the_ends_adds_nothing_to_the_evidence() -> None:
     plan = denoise(rough[:stop], RATE).plan
     assert max(leaf.kurtosis for leaf in plan.leaves) < 1
     assert not any(leaf.is_kept for leaf in plan.leaves)
+
+
+def test_of_white_noise_as_much_passes_as_its_law_says() -> None:
+    """Energy past t of a standard normal: 2 (t φ(t) + Q(t))."""
+    noise = np.random.default_rng(8).standard_normal(2 * RATE)
+    settings = DenoiseSettings(choice=EVERY, basis="fixed", strength=0.5, frame_s=2.0)
+    clean = denoise(noise, RATE, settings).samples
+    t = 0.5 * universal((2 * RATE + 2 * 1_920) // 32)
+    wanted = 2 * (t * norm.pdf(t) + norm.sf(t))
+    assert (clean**2).sum() / (noise**2).sum() == pytest.approx(wanted, rel=0.03)
