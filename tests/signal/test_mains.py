@@ -70,6 +70,12 @@ def test_a_turning_clock_is_found_beside_mains_and_not_taken_for_it() -> None:
     assert other.false_alarm < 1e-9
 
 
+def test_what_lies_beyond_the_range_is_not_mains() -> None:
+    for hz in (51.1, 58.7):
+        clock = find_mains(heard(2 * np.pi * hz * times(2.0)))
+        assert clock.false_alarm > 0.1 or abs(clock.nominal_hz - hz) > 2
+
+
 def test_a_shift_in_time_turns_the_phase() -> None:
     time = times(2.0)
     hz, late_s = 50.03, 0.0031

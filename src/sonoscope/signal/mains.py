@@ -49,6 +49,7 @@ _RAIL_HARMONICS = (1, 2, 4, 5, 7, 8)
 _NEAR = 5.0  # S is looked at so near where the logarithms pointed, in leaps
 _FLOOR_HZ = 20.0  # each harmonic's floor is a median over three times this
 _STEP_HZ = 5e-3
+_EDGE_HZ = 0.05  # so near the end of the range it is the flank of something beyond
 _LEAP_HZ = 0.03  # of mains in a second, in a path's penalty: includes a drone's acceleration
 _CLOCK_WINDOW_S, _CLOCK_HOP_S = 0.5, 0.25
 _CLOCK_STEP = 1e-3  # relative, as is what it may change from window to window
@@ -88,7 +89,8 @@ class Clock:
         Nodes about a second apart, and the frequency and phase there; between them the phase is
         that of a frequency that changes evenly. The phase is 0 at 0 s until it is aligned.
     score, log_score
-        Mean of the terms of eq. 1 on the path, about 1 to 5 of noise, and of log(1 + term).
+        Mean of the terms of eq. 1 on the path, about 1 to 5 of noise, and of log(1 + term); 0 of
+        what lies at the end of the range.
     false_alarm
         Probability that noise alone scores as high anywhere (eq. 2).
     """
@@ -224,7 +226,10 @@ def _on_path(spectra: _Spectra, nominal_hz: float, search_hz: float, of: int) ->
     terms = spectra.terms(grid, harmonics)
     path = _path(terms, grid, _LEAP_HZ * _HOP_S)
     cells = 2 * wide * _WINDOW_S * len(harmonics) * CELLS_A_HZ_S * of
-    return _clock(spectra, grid, terms, path, nominal_hz, cells)
+    found = _clock(spectra, grid, terms, path, nominal_hz, cells)
+    if np.abs(found.track_hz - nominal_hz).max() > wide - _EDGE_HZ:
+        return replace(found, score=0.0, log_score=0.0, false_alarm=1.0)
+    return found
 
 
 def _path(
