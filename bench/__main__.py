@@ -7,8 +7,12 @@ from pathlib import Path
 from bench import (
     ambience,
     calibration,
+    clip_networks,
+    clip_rivals,
     decoding,
+    denoising,
     direct_sound,
+    discharges,
     false_alarms,
     format_check,
     held_out,
@@ -16,6 +20,7 @@ from bench import (
     measured_sphere,
     motion,
     networks,
+    prpd,
     recordings,
     replay,
     rivals,
@@ -26,6 +31,7 @@ from bench import (
     simulation,
     speed,
     training_speed,
+    wavelets,
 )
 
 BENCHES = {
@@ -50,6 +56,12 @@ BENCHES = {
     "training_speed": training_speed,
     "held_out": held_out,
     "decoding": decoding,
+    "wavelets": wavelets,
+    "denoising": denoising,
+    "discharges": discharges,
+    "prpd": prpd,
+    "clip_networks": clip_networks,
+    "clip_rivals": clip_rivals,
 }
 
 
