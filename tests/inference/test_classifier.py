@@ -1,45 +1,18 @@
 """A model that names clips: any length, any rate, any way of cutting; what it refuses."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
+from tests.inference.clip_toy import CARD, RATE_HZ, WINDOW, toy
 
 from sonoscope.core.audio import Recording, write
 from sonoscope.core.errors import CheckpointError, InputError
-from sonoscope.inference.classifier import Classifier
-from sonoscope.targets.card import CARD_KEY
+from sonoscope.inference.classifier import Classifier, Named, card_of
+from sonoscope.inference.model_file import load
 from sonoscope.targets.clip_card import ClipCard, clip_card_text, read_clip_card
 from sonoscope.targets.clip_label import UNKNOWN, sliding_starts, spread_starts
-
-RATE_HZ, WINDOW = 8_000, 800
-CARD = ClipCard(
-    "toy",
-    "1",
-    ("negative", "positive"),
-    rate_hz=RATE_HZ,
-    window=WINDOW,
-    temperature=0.1,
-    threshold=0.8,
-)
-
-
-def toy(path: Path, card: ClipCard = CARD, n_labels: int = 2) -> Path:
-    """Write a graph whose logits are minus and plus the sum of the sound's samples / 8."""
-    weight = np.tile(np.linspace(-1, 1, n_labels), (WINDOW, 1)).astype(np.float32) / 8
-    graph = helper.make_graph(
-        [helper.make_node("MatMul", ["sound", "weight"], ["logits"])],
-        "toy",
-        [helper.make_tensor_value_info("sound", TensorProto.FLOAT, ["batch", WINDOW])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", n_labels])],
-        [onnx.numpy_helper.from_array(weight, "weight")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    helper.set_model_props(model, {CARD_KEY: clip_card_text(card)})
-    path.write_bytes(model.SerializeToString())
-    return path
 
 
 @pytest.fixture
@@ -102,6 +75,54 @@ def test_silence_is_unknown_and_no_sample_is_refused(classifier: Classifier) -> 
     assert named.score == 0.5
     with pytest.raises(InputError, match="at least one sample"):
         classifier.name_blocks([])
+
+
+def test_silence_is_unknown_without_a_threshold_too(tmp_path: Path) -> None:
+    eager = ClipCard("eager", "1", CARD.labels, rate_hz=RATE_HZ, window=WINDOW)
+    named = Classifier.load(toy(tmp_path / "eager.onnx", eager)).name(constant(0, 2_000), RATE_HZ)
+    assert {named.label, *named.names()} == {UNKNOWN}
+
+
+def test_windows_of_one_name_become_one_event(classifier: Classifier) -> None:
+    sound = np.concatenate([constant(0.1, 1_600), constant(-0.1, 800)], axis=1)
+    events = classifier.name(sound, RATE_HZ).events(0.3)
+    assert [event.label for event in events] == ["positive", UNKNOWN, "negative"]
+    # windows of 0.1 s every 0.05 s: the third is heard beside the fourth from 0.15 to 0.2 s
+    assert [event.onset_s for event in events] == pytest.approx([0.0, 0.175, 0.225])
+    assert [event.offset_s for event in events] == pytest.approx([0.175, 0.225, 0.3])
+    assert events[0].score == pytest.approx(1.0)
+    assert events[1].score == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("n_samples", [1, 800, 801, 1_201, 5_000])
+def test_events_tile_the_recording(classifier: Classifier, n_samples: int) -> None:
+    sound = np.random.default_rng(n_samples).normal(0, 0.1, (1, n_samples)).astype(np.float32)
+    events = classifier.name(sound, RATE_HZ).events(n_samples / RATE_HZ)
+    assert events[0].onset_s == 0
+    assert events[-1].offset_s == n_samples / RATE_HZ
+    for one, other in pairwise(events):
+        assert one.offset_s == other.onset_s
+        assert one.label != other.label
+    assert all(event.duration_s > 0 for event in events)
+
+
+def test_a_score_is_the_mean_of_its_windows() -> None:
+    probability = np.array([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6]])
+    named = Named(("a", "b"), np.array([0.0, 1.0, 2.0]), 2.0, probability, 0.5)
+    first, second = named.events(3.5)
+    assert (first.label, first.onset_s, first.offset_s) == ("a", 0.0, 2.5)
+    assert first.score == pytest.approx(0.8)
+    assert second.score == pytest.approx(0.6)
+
+
+def test_detectors_and_namers_of_clips_are_told_apart(tmp_path: Path) -> None:
+    path, detector = toy(tmp_path / "toy.onnx"), Path(__file__).parent / "toys" / "foa.onnx"
+    assert card_of(path) == CARD
+    assert card_of(detector) == load(detector).card
+    with pytest.raises(CheckpointError, match="names clips, which is for `sonoscope classify`"):
+        load(path)
+    with pytest.raises(CheckpointError, match="locates, which is for `sonoscope analyze`"):
+        Classifier.load(detector)
 
 
 def test_the_temperature_softens(tmp_path: Path) -> None:

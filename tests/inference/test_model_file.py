@@ -8,8 +8,9 @@ import pytest
 
 from sonoscope.core.errors import CheckpointError
 from sonoscope.inference import model_file
+from sonoscope.inference.classifier import card_of
 from sonoscope.inference.model_file import load, resolve, shipped
-from sonoscope.targets.card import Card, card_text, read_card
+from sonoscope.targets.card import card_text, read_card
 from sonoscope.targets.classwise import Decoding
 
 TOYS = Path(__file__).parent / "toys"
@@ -95,7 +96,7 @@ def test_models_are_found_by_name_or_path(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_what_ships_is_sound() -> None:
     for path in shipped():
-        card: Card = load(path).card
+        card = card_of(path)
         assert card.name == path.stem
         assert card.licence
         assert card.recipe

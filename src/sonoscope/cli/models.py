@@ -1,4 +1,4 @@
-"""The verb `models`: which detectors came with the installation, and what their cards say."""
+"""The verb `models`: which models came with the installation, and what their cards say."""
 
 import json
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from sonoscope.targets.card import Card
+    from sonoscope.targets.clip_card import ClipCard
 
 
 def models(
@@ -16,13 +17,13 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the shipped models, or show the card of one."""
-    from sonoscope.inference.model_file import load, resolve, shipped
-    from sonoscope.targets.card import card_text
+    from sonoscope.inference.classifier import card_of
+    from sonoscope.inference.model_file import resolve, shipped
 
     paths = shipped() if name is None else [resolve(name)]
-    cards = [load(path).card for path in paths]
+    cards = [card_of(path) for path in paths]
     if as_json:
-        tables = [json.loads(card_text(card)) for card in cards]
+        tables = [json.loads(_text(card)) for card in cards]
         print(json.dumps(tables if name is None else tables[0], indent=1))
     elif name is None:
         _list(cards)
@@ -30,7 +31,14 @@ def models(
         _show(cards[0])
 
 
-def _list(cards: "list[Card]") -> None:
+def _text(card: "Card | ClipCard") -> str:
+    from sonoscope.targets.card import Card, card_text
+    from sonoscope.targets.clip_card import clip_card_text
+
+    return card_text(card) if isinstance(card, Card) else clip_card_text(card)
+
+
+def _list(cards: "list[Card | ClipCard]") -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -40,18 +48,49 @@ def _list(cards: "list[Card]") -> None:
     table = Table("name", "version", "listens to", "labels", "licence")
     for card in cards:
         labels = ", ".join(card.labels)
-        table.add_row(card.name, card.version, card.channel_format, labels, card.licence)
+        table.add_row(card.name, card.version, _hears(card), labels, card.licence)
     Console().print(table)
 
 
-def _show(card: "Card") -> None:
-    seconds = card.window / card.rate_hz
-    thresholds = zip(card.labels, card.decoding.thresholds, strict=True)
+def _hears(card: "Card | ClipCard") -> str:
+    """Say in a word or two what a model listens to."""
+    from sonoscope.targets.card import Card
+
+    if isinstance(card, Card):
+        return card.channel_format
+    return (
+        "clips, by sound" if card.hears == ("sound",) else f"clips, by {' and '.join(card.hears)}"
+    )
+
+
+def _listening(card: "Card | ClipCard") -> dict[str, str]:
+    """Say how a model listens and answers."""
+    from sonoscope.targets.card import Card
+
+    if isinstance(card, Card):
+        seconds = card.window / card.rate_hz
+        thresholds = zip(card.labels, card.decoding.thresholds, strict=True)
+        return {
+            "listens to": f"{card.channel_format}, {card.rate_hz} Hz, windows of {seconds:g} s",
+            "answers": f"{card.target}, every {1000 * card.grid.step_s:g} ms",
+            "labels": ", ".join(f"{label} (from {least:g})" for label, least in thresholds),
+        }
+    parts = []
+    if card.window is not None:
+        parts.append(f"{card.rate_hz} Hz, windows of {card.window_s:g} s")
+    if card.pattern is not None:
+        parts.append(f"patterns of {card.pattern[0]} phases and {card.pattern[1]} amplitudes")
+    return {
+        "listens to": f"{_hears(card)}: {'; '.join(parts)}",
+        "answers": f"one name a window, unknown below {card.threshold:g}",
+        "labels": ", ".join(card.labels),
+    }
+
+
+def _show(card: "Card | ClipCard") -> None:
     facts = {
         "name": f"{card.name} {card.version}",
-        "listens to": f"{card.channel_format}, {card.rate_hz} Hz, windows of {seconds:g} s",
-        "answers": f"{card.target}, every {1000 * card.grid.step_s:g} ms",
-        "labels": ", ".join(f"{label} (from {least:g})" for label, least in thresholds),
+        **_listening(card),
         "trained on": card.trained_on,
         "data hash": card.data_hash,
         "seed": "" if card.seed is None else str(card.seed),

@@ -8,7 +8,7 @@ silence is always.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,10 @@ from numpy import ndarray
 
 from sonoscope.core.audio import AudioFile, probe, read_blocks, resample_chunks
 from sonoscope.core.errors import CheckpointError, InputError
-from sonoscope.inference.model_file import may_be, open_graph
-from sonoscope.targets.clip_card import ClipCard, read_clip_card
+from sonoscope.core.event import Event
+from sonoscope.inference.model_file import load, may_be, open_graph
+from sonoscope.targets.card import Card
+from sonoscope.targets.clip_card import ClipCard, names_clips, read_clip_card
 from sonoscope.targets.clip_label import UNKNOWN, probabilities
 
 _AT_ONCE = 4  # windows
@@ -73,9 +75,28 @@ class Named:
         order = np.argsort(-whole, kind="stable")[:count]
         return [(self.labels[i], float(whole[i])) for i in order]
 
+    def edges_s(self, duration_s: float) -> Float[ndarray, " edge"]:
+        """Tell from when to when each window speaks: neighbours share where both were heard."""
+        between = (self.start_s[1:] + self.start_s[:-1] + self.window_s) / 2
+        return np.asarray(np.clip([0.0, *between, duration_s], 0.0, duration_s))
+
+    def events(self, duration_s: float) -> tuple[Event, ...]:
+        """Join neighbours of one name; without gaps or overlap, "unknown" being one of the names.
+
+        An event's score is the mean of its windows' highest probabilities.
+        """
+        edges_s, sure = self.edges_s(duration_s).tolist(), self.probability.max(axis=1)
+        events = []
+        for name, run in groupby(enumerate(self.names()), key=lambda each: each[1]):
+            windows = [window for window, _ in run]
+            start, end = edges_s[windows[0]], edges_s[windows[-1] + 1]
+            events.append(Event(name, start, end, score=float(sure[windows].mean())))
+        return tuple(events)
+
     def _name(self, probability: Float[ndarray, " label"]) -> str:
         best = int(probability.argmax())
-        return self.labels[best] if probability[best] >= self.threshold else UNKNOWN
+        is_sure = probability[best] >= self.threshold and np.ptp(probability) > 0
+        return self.labels[best] if is_sure else UNKNOWN
 
 
 class Classifier:
@@ -126,7 +147,7 @@ class Classifier:
         CheckpointError
             If the model needs more than sound.
         """
-        window, rate_hz = self._window_and_rate()
+        window, rate_hz = self.window_and_rate()
         file: AudioFile = probe(path)
         return self.name_blocks(read_blocks(file, rate_hz, window))
 
@@ -140,7 +161,7 @@ class Classifier:
         CheckpointError
             If the model needs more than sound.
         """
-        _, wanted_hz = self._window_and_rate()
+        _, wanted_hz = self.window_and_rate()
         return self.name_blocks(resample_chunks([samples], rate_hz, wanted_hz))
 
     def name_blocks(self, blocks: Iterable[Float[ndarray, "channel _"]]) -> Named:
@@ -153,7 +174,7 @@ class Classifier:
         CheckpointError
             If the model needs more than sound.
         """
-        window, rate_hz = self._window_and_rate()
+        window, rate_hz = self.window_and_rate()
         hop = max(window // 2, 1)
         cut, parts = _windows(blocks, window, hop), list[ndarray]()
         while some := list(islice(cut, _AT_ONCE)):
@@ -170,7 +191,14 @@ class Classifier:
         silent = np.abs(sound).max(axis=1) < _SILENT
         return np.asarray(np.where(silent[:, None], 1 / said.shape[1], said))
 
-    def _window_and_rate(self) -> tuple[int, int]:
+    def window_and_rate(self) -> tuple[int, int]:
+        """Give samples in a window and per second, of a model that hears sound alone.
+
+        Raises
+        ------
+        CheckpointError
+            If the model needs more than sound.
+        """
         card = self.card
         if card.hears != ("sound",) or card.window is None or card.rate_hz is None:
             raise CheckpointError(
@@ -178,6 +206,18 @@ class Classifier:
                 f" {' and '.join(card.hears)}"
             )
         return card.window, card.rate_hz
+
+
+def card_of(path: Path) -> Card | ClipCard:
+    """Read the card of a model file of either kind.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be read, is no model, or does not fit its card.
+    """
+    text, _ = open_graph(path)
+    return Classifier.load(path).card if names_clips(text) else load(path).card
 
 
 def _windows(

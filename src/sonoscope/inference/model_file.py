@@ -15,6 +15,7 @@ import onnxruntime
 from sonoscope.core.errors import CheckpointError
 from sonoscope.inference.answers import output_shapes
 from sonoscope.targets.card import CARD_KEY, Card, read_card
+from sonoscope.targets.clip_card import names_clips
 
 N_CHANNELS = 4
 SUFFIX = ".onnx"
@@ -67,9 +68,15 @@ def load(path: Path) -> ModelFile:
     Raises
     ------
     CheckpointError
-        If the file cannot be read, is not an ONNX model, has no card, or does not fit its card.
+        If the file cannot be read, is not an ONNX model, has no card, names clips, or does not fit
+        its card.
     """
     text, session = open_graph(path)
+    if names_clips(text):
+        raise CheckpointError(
+            f"{path}: must be a model that detects and locates, but it names clips, "
+            f"which is for `sonoscope classify`"
+        )
     card = read_card(text, where=str(path))
     _check_shapes(path, card, session)
     return ModelFile(path, card, session)

@@ -1,6 +1,7 @@
 """The card of a model file that names clips; it lies where any card does (`targets.card`)."""
 
-from typing import Annotated, Literal
+import json
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -93,6 +94,11 @@ def clip_card_text(card: ClipCard) -> str:
     return TypeAdapter(ClipCard).dump_json(card, indent=1).decode()
 
 
+def names_clips(text: str) -> bool:
+    """Tell whether a card's JSON text is of a model that names clips, whole or not."""
+    return _table(text).get("kind") == "clip"
+
+
 def read_clip_card(text: str, *, where: str) -> ClipCard:
     """Read a card's JSON text.
 
@@ -104,6 +110,11 @@ def read_clip_card(text: str, *, where: str) -> ClipCard:
     try:
         return TypeAdapter(ClipCard).validate_json(text)
     except ValidationError as error:
+        if _detects(text):
+            raise CheckpointError(
+                f"{where}: the card must be of a model that names clips, but it is of one that "
+                f"detects and locates, which is for `sonoscope analyze`"
+            ) from error
         told = "; ".join(
             f"{'.'.join(str(part) for part in fault['loc']) or 'card'}: "
             + fault["msg"].removeprefix("Value error, ")
@@ -112,3 +123,16 @@ def read_clip_card(text: str, *, where: str) -> ClipCard:
         raise CheckpointError(
             f"{where}: the card must be of a model that names clips, but {told}"
         ) from error
+
+
+def _detects(text: str) -> bool:
+    return "decoding" in _table(text)  # what every detector's card has, and none that names clips
+
+
+def _table(text: str) -> dict[str, Any]:
+    """Give a card's keys, or none where its text is not a table."""
+    try:
+        table = json.loads(text)
+    except ValueError:
+        return {}
+    return table if isinstance(table, dict) else {}
