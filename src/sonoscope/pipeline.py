@@ -20,20 +20,25 @@ from sonoscope.core.audio import (
     check_format,
     probe,
     read_blocks,
+    resampled_length,
     write_blocks,
 )
 from sonoscope.core.durable import write_text
-from sonoscope.core.errors import InputError, SettingError
+from sonoscope.core.errors import CheckpointError, InputError, SettingError
 from sonoscope.core.event import Event
+from sonoscope.inference.classifier import Classifier, Named
 from sonoscope.inference.detector import Detector, Heard
-from sonoscope.inference.model_file import resolve
+from sonoscope.inference.model_file import resolve, shipped
 from sonoscope.inference.monte_carlo import MonteCarlo, with_passes
+from sonoscope.report.names import NamedSpan
 from sonoscope.report.page import ModelCard, Report, write_page
 from sonoscope.report.spectrogram import Spectrogram, SpectrogramColumns
 from sonoscope.signal.ambisonics import Encoder, array_encoder, guess_format, to_foa
 from sonoscope.signal.format_check import ENOUGH_S, RATE_HZ, FormatVerdict, check_channels
 from sonoscope.targets.calibration import calibrated
 from sonoscope.targets.card import Card
+from sonoscope.targets.clip_card import ClipCard
+from sonoscope.targets.clip_label import UNKNOWN
 
 if TYPE_CHECKING:
     from sonoscope.datasets.scene_set import Reporting, SceneSetRecipe, WrittenSet
@@ -50,6 +55,10 @@ Format = Literal["auto"] | ChannelFormat | MicArray
 
 Block = Float[ndarray, "channel _"]
 
+SOUNDS_MODEL = "sounds50"
+"""The shipped model that names clips where none is asked for."""
+
+_CURVE_FRAMES = 2000
 _DENOISE_BLOCK = 1 << 18  # numbers read at once
 _GUESS_RATE_HZ, _GUESS_S = 8_000, 30  # the guess listens below 500 Hz
 _PRPD_BLOCK = 1 << 20  # numbers read at once
@@ -135,13 +144,93 @@ def analyze(
     found = calibrated(found, card.calibration, card.thresholds)
     events = tuple(_within(file.duration_s, event) for event in found)
     analysis = Analysis(
-        file, kind, card, events, {}, _scores(true, events, file), _warnings(file, card)
+        file, kind, card, events, {}, _scores(true, events, file), _warnings(file, card.rate_hz)
     )
-    out = _folder(out)  # only now: a recording that was refused leaves nothing behind
+    out = made_folder(out)  # only now: a recording that was refused leaves nothing behind
     files = _write_tables(out, events, card, directed=heard.direction is not None)
     report = _report(analysis, true, heard, picture)
     write_page(out / "report.html", report)
     return replace(analysis, files=files | {"report": out / "report.html"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Classification:
+    """What `classify` named one recording.
+
+    Attributes
+    ----------
+    file
+        The recording.
+    card
+        The model that listened.
+    named
+        The probability of each label in each window and in the whole.
+    events
+        The windows' names over time, without gaps or overlap; "unknown" is one of them.
+    files
+        What was written, by kind; nothing of a recording that fits into one window.
+    warnings
+        What one must know before trusting the name.
+    """
+
+    file: AudioFile
+    card: ClipCard
+    named: Named
+    events: tuple[Event, ...]
+    files: Mapping[str, Path]
+    warnings: tuple[str, ...]
+
+    def spans(self, name: str) -> Iterator[NamedSpan]:
+        """Give the rows of `report.names`: of the whole, then of each window."""
+        named, duration_s = self.named, self.file.duration_s
+        labels, whole = named.labels, named.whole
+        best = labels[int(whole.argmax())]
+        yield NamedSpan(name, "whole", 0.0, duration_s, named.label, float(whole.max()), best)
+        windows = zip(named.start_s.tolist(), named.names(), named.probability, strict=True)
+        for start_s, label, said in windows:
+            end_s = min(start_s + named.window_s, duration_s)
+            best = labels[int(said.argmax())]
+            yield NamedSpan(name, "window", start_s, end_s, label, float(said.max()), best)
+
+
+def classify(
+    path: Path,
+    out: Path | None = None,
+    *,
+    model: str | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Classification:
+    """Name one recording, and write tables and a report of one that is longer than a window.
+
+    Parameters
+    ----------
+    path
+        The recording, of any length; it is read once, by blocks, and its channels heard as one.
+    out
+        The folder to write into, made where something is written; without it nothing is.
+    model
+        A shipped model's name or a model file; without it `SOUNDS_MODEL`.
+    progress
+        Told how much was heard so far, 0 to 1.
+
+    Raises
+    ------
+    InputError, SettingError, CheckpointError
+        If the recording or the model cannot be used, or nothing can be written.
+    """
+    file, classifier = probe(path), open_classifier(model)
+    window, rate_hz = classifier.window_and_rate()
+    blocks = _counted(read_blocks(file, rate_hz, window), file, rate_hz, progress)
+    is_long = resampled_length(file.n_samples, file.rate_hz, rate_hz) > window
+    columns = SpectrogramColumns(rate_hz) if is_long and out is not None else None
+    named = classifier.name_blocks(_ahead(blocks if columns is None else _seen(blocks, columns)))
+    events = named.events(file.duration_s)
+    found = Classification(file, classifier.card, named, events, {}, _warnings(file, rate_hz))
+    if columns is None or out is None:
+        return found
+    files = _write_event_tables(made_folder(out), events, rate_hz / 2)
+    write_page(out / "report.html", _named_report(found, columns.finish()))
+    return replace(found, files=files | {"report": out / "report.html"})
 
 
 def simulate(
@@ -275,7 +364,7 @@ def reproduce(
     from sonoscope.training.reproduce import carry_out, check_data
 
     check_data(plan, where.data)
-    _folder(plan.out)
+    made_folder(plan.out)
     for heard_as in plan.formats:
         write_comparison(plan.out, _compared(plan, heard_as, where.data, reading))
     for training in carry_out(plan, where, jobs):
@@ -473,7 +562,7 @@ def resolve_phase(path: Path, out: Path, wanted: "PrpdSettings") -> PhaseResolve
         "curves": (".curves.csv", curves_csv(found)),
         "picture": (".prpd.svg", prpd_picture(path.name, found, shipped())),
     }
-    _folder(out)
+    made_folder(out)
     files = {name: out / f"{path.stem}{suffix}" for name, (suffix, _) in texts.items()}
     for name, (_, text) in texts.items():
         write_text(files[name], text)
@@ -514,6 +603,30 @@ def open_detector(model: str) -> Detector:
     return _detector(resolve(model))
 
 
+def open_classifier(model: str | None = None) -> Classifier:
+    """Open a model that names sound by a shipped one's name or as a file; the last two are kept.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, or it cannot be used.
+    """
+    if model is None and SOUNDS_MODEL not in [path.stem for path in shipped()]:
+        raise CheckpointError(
+            "no model that names clips came with this installation: give one by --model "
+            "(`sonoscope train` learns one from a recipe of clips, and `sonoscope export` "
+            "makes its file)"
+        )
+    return _classifier(resolve(model or SOUNDS_MODEL))
+
+
+@lru_cache(maxsize=2)
+def _classifier(path: Path) -> Classifier:
+    classifier = Classifier.load(path)
+    classifier.window_and_rate()  # a model that needs more than sound is refused before any file
+    return classifier
+
+
 @lru_cache(maxsize=2)
 def _detector(path: Path) -> Detector:
     return Detector.load(path)
@@ -524,7 +637,14 @@ def _encoder(array: MicArray, rate_hz: int) -> Encoder:
     return array_encoder(array, rate_hz)
 
 
-def _folder(out: Path) -> Path:
+def made_folder(out: Path) -> Path:
+    """Make a folder to write into where there is none.
+
+    Raises
+    ------
+    SettingError
+        If it cannot be one.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -557,12 +677,16 @@ def _listen(detector: Detector, sound: Iterator[Block]) -> tuple[Heard, Spectrog
     columns = SpectrogramColumns(detector.card.rate_hz)
     first = 1 if detector.card.channel_format == "foa" else None  # W alone
 
-    def pictured() -> Iterator[Block]:
-        for block in sound:
-            columns.feed(block[:first])
-            yield block
+    return detector.listen(_ahead(_seen(sound, columns, first))), columns.finish()
 
-    return detector.listen(_ahead(pictured())), columns.finish()
+
+def _seen(
+    blocks: Iterable[Block], columns: SpectrogramColumns, first: int | None = None
+) -> Iterator[Block]:
+    """Picture blocks, or their first channels alone, on their way."""
+    for block in blocks:
+        columns.feed(block[:first])
+        yield block
 
 
 def _ahead(blocks: Iterator[Block]) -> Iterator[Block]:
@@ -605,12 +729,12 @@ def _scores(
     return {name: value for name, value in named.items() if np.isfinite(value)}
 
 
-def _warnings(file: AudioFile, card: Card) -> tuple[str, ...]:
+def _warnings(file: AudioFile, rate_hz: int) -> tuple[str, ...]:
     warnings = [] if file.warning is None else [file.warning]
-    if file.rate_hz < card.rate_hz:
+    if file.rate_hz < rate_hz:
         warnings.append(
             f"the recording ends at {file.rate_hz / 2000:g} kHz and the model listens up to "
-            f"{card.rate_hz / 2000:g} kHz: it may miss or confuse sounds"
+            f"{rate_hz / 2000:g} kHz: it may miss or confuse sounds"
         )
     return tuple(warnings)
 
@@ -619,19 +743,8 @@ def _write_tables(
     out: Path, events: Sequence[Event], card: Card, *, directed: bool
 ) -> dict[str, Path]:
     """Write the events in every form that can hold them, and remove older ones of the others."""
-    names = {
-        "events_csv": "events.csv",
-        "events_json": "events.json",
-        "audacity": "audacity.txt",
-        "raven": "raven.txt",
-        "dcase2019": "dcase2019.csv",
-        "dcase2020": "dcase2020.csv",
-    }
-    files = {kind: out / name for kind, name in names.items()}
-    event_table.write_events(files["events_csv"], events)
-    event_table.write_json(files["events_json"], events)
-    event_table.write_audacity(files["audacity"], events)
-    event_table.write_raven(files["raven"], events, high_hz=card.rate_hz / 2)
+    files = _write_event_tables(out, events, card.rate_hz / 2)
+    files |= {kind: out / f"{kind}.csv" for kind in ("dcase2019", "dcase2020")}
     placed = [event for event in events if event.path]
     if directed:  # the DCASE forms have no place for an unknown direction
         event_table.write_frames_2019(files["dcase2019"], placed, card.labels)
@@ -639,6 +752,22 @@ def _write_tables(
     else:
         for kind in ("dcase2019", "dcase2020"):
             files.pop(kind).unlink(missing_ok=True)
+    return files
+
+
+def _write_event_tables(out: Path, events: Sequence[Event], high_hz: float) -> dict[str, Path]:
+    """Write the events in every form that needs no directions."""
+    names = {
+        "events_csv": "events.csv",
+        "events_json": "events.json",
+        "audacity": "audacity.txt",
+        "raven": "raven.txt",
+    }
+    files = {kind: out / name for kind, name in names.items()}
+    event_table.write_events(files["events_csv"], events)
+    event_table.write_json(files["events_json"], events)
+    event_table.write_audacity(files["audacity"], events)
+    event_table.write_raven(files["raven"], events, high_hz=high_hz)
     return files
 
 
@@ -660,17 +789,11 @@ def _report(
         settings["Scores and regions"] = f"calibrated on {n_events} events of validation scenes"
     if heard.samples is not None:
         settings["Passes"] = f"{heard.samples.n_passes}, each with other units left out"
-    facts = {"Learnt from": card.trained_on}
-    if card.attribution:
-        makers = len(card.attribution.splitlines())
-        facts["Attribution"] = f"{makers} recordings, listed by: sonoscope models {card.name}"
-    for name, figures in card.metrics.items():
-        facts[f"Scores on {name}"] = ", ".join(f"{key} {figures[key]:g}" for key in figures)
     return Report(
-        title=str(file.path.name).encode("utf-8", "replace").decode(),
+        title=_title(file),
         duration_s=file.duration_s,
         channel_format=analysis.channel_format,
-        model=ModelCard(card.name, card.version, card.labels, card.licence, facts),
+        model=_model_card(card),
         events=analysis.events,
         truth=true,
         settings=settings,
@@ -679,3 +802,65 @@ def _report(
         activity=heard.activity,
         warnings=analysis.warnings,
     )
+
+
+def _named_report(found: Classification, picture: Spectrogram) -> Report:
+    file, card, named = found.file, found.card, found.named
+    one = "the only channel" if file.n_channels == 1 else f"the mean of {file.n_channels} channels"
+    settings = {
+        "Recording": f"{file.n_channels} channels, {file.rate_hz} Hz, {file.duration_s:.3f} s",
+        "Heard at": f"{card.rate_hz} Hz, {one}",
+        "Windows": f"{len(named.start_s)} of {named.window_s:g} s, every {named.window_s / 2:g} s",
+        "Threshold": f"{card.threshold:g}, below which a window is {UNKNOWN}",
+        "Temperature": f"{card.temperature:g}",
+    }
+    return Report(
+        title=_title(file),
+        duration_s=file.duration_s,
+        channel_format="1 channel" if file.n_channels == 1 else f"{file.n_channels} channels",
+        model=_model_card(card),
+        events=found.events,
+        settings=settings,
+        spectrogram=picture,
+        activity=_curves(named, file.duration_s),
+        warnings=found.warnings,
+        places=False,
+        lead=_named_in_words(found),
+    )
+
+
+def _named_in_words(found: Classification) -> str:
+    named, (best, *others) = found.named, found.named.likeliest(3)
+    then = ", ".join(f"{label} {probability:.2f}" for label, probability in others)
+    name = f"{named.label} with probability {best[1]:.2f}"
+    if named.label == UNKNOWN:
+        name = f"{UNKNOWN}, likeliest {best[0]} {best[1]:.2f}"
+    lasting = dict.fromkeys((event.label for event in found.events), 0.0)
+    for event in found.events:
+        lasting[event.label] += event.duration_s / found.file.duration_s
+    shares = sorted(lasting.items(), key=lambda each: -each[1])
+    heard = ", ".join(f"{label} {100 * share:.0f} %" for label, share in shares[:6])
+    more = f", {len(shares) - 6} more" if len(shares) > 6 else ""
+    return f"As a whole: {name}; then {then}. Over time: {heard}{more}."
+
+
+def _curves(named: Named, duration_s: float) -> Float[ndarray, "frame label"]:
+    """Spread the windows' probabilities evenly over the recording, two frames a window at least."""
+    n_frames = max(_CURVE_FRAMES, 2 * len(named.start_s))
+    at_s = (np.arange(n_frames) + 0.5) * duration_s / n_frames
+    window = np.searchsorted(named.edges_s(duration_s)[1:-1], at_s, side="right")
+    return np.asarray(named.probability[window], np.float32)
+
+
+def _title(file: AudioFile) -> str:
+    return str(file.path.name).encode("utf-8", "replace").decode()
+
+
+def _model_card(card: Card | ClipCard) -> ModelCard:
+    facts = {"Learnt from": card.trained_on}
+    if card.attribution:
+        makers = len(card.attribution.splitlines())
+        facts["Attribution"] = f"{makers} recordings, listed by: sonoscope models {card.name}"
+    for name, figures in card.metrics.items():
+        facts[f"Scores on {name}"] = ", ".join(f"{key} {figures[key]:g}" for key in figures)
+    return ModelCard(card.name, card.version, card.labels, card.licence, facts)

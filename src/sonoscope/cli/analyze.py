@@ -3,14 +3,14 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sonoscope.cli.screen import progress_bar, quiet_libraries
 from sonoscope.core.errors import SettingError, SonoscopeError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def analyze(
     # its matrix products are small, and idle BLAS threads would spin on the network's cores
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     told = _format(channel_format)
-    with _quiet_libraries():
+    with quiet_libraries():
         if model is not None:
             from sonoscope.pipeline import open_detector
 
@@ -125,7 +125,7 @@ def _each(files: list[Path], out: Path, wanted: _Wanted, *, as_json: bool) -> It
     for path, folder in zip(files, folders(files, out), strict=True):
         name = path.name if names.count(path.name) == 1 else str(path)
         try:
-            with _progress(path.name) as progress:
+            with progress_bar(path.name) as progress:
                 found = pipeline.analyze(
                     path,
                     folder,
@@ -149,23 +149,25 @@ def _each(files: list[Path], out: Path, wanted: _Wanted, *, as_json: bool) -> It
         yield Entry(name, found.file.duration_s, found.events, found.files["report"])
 
 
-def folders(files: list[Path], out: Path) -> list[Path]:
-    """Give each recording a folder of its own, named after it; equal names get a number.
+def folders(
+    files: list[Path], out: Path, taken: Collection[str] = (COMBINED_CSV, COMBINED_PAGE)
+) -> list[Path]:
+    """Give each recording a folder of its own, named after it; equal or taken names get a number.
 
     Examples
     --------
     >>> [str(f) for f in folders([Path("a/dog.wav"), Path("b/dog.flac")], Path("out"))]
     ['out/dog', 'out/dog-2']
     """
-    taken = {COMBINED_CSV, COMBINED_PAGE}
+    used = {*taken}
     given = []
     for path in files:
         stem = path.stem.lstrip(".") or "recording"
         name, number = stem, 1
-        while name.casefold() in taken:  # some file systems do not tell Dog from dog
+        while name.casefold() in used:  # some file systems do not tell Dog from dog
             number += 1
             name = f"{stem}-{number}"
-        taken.add(name.casefold())
+        used.add(name.casefold())
         given.append(out / name)
     return given
 
@@ -251,46 +253,3 @@ def _format(told: str) -> "Format":
             f"but {told!r} was given"
         )
     return read_geometry(Path(told))
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Callable[[float], None] | None]:
-    """Show a bar on a terminal's stderr."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(escape(name), total=1.0)
-        yield lambda part: bar.update(task, completed=part)
-
-
-@contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """Keep what C libraries write to file number 2 off the screen; ours goes on arriving there."""
-    sys.stderr.flush()
-    screen, before = os.dup(2), sys.stderr
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    ours = _writes_to(before) == 2
-    try:
-        os.dup2(nowhere, 2)
-        if ours:
-            sys.stderr = os.fdopen(os.dup(screen), "w", buffering=1, errors="backslashreplace")
-        yield
-    finally:
-        if ours:
-            sys.stderr.close()
-        sys.stderr = before
-        os.dup2(screen, 2)
-        os.close(screen)
-        os.close(nowhere)
-
-
-def _writes_to(stream: Any) -> int | None:
-    try:
-        return int(stream.fileno())
-    except (AttributeError, OSError, ValueError):
-        return None

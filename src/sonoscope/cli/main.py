@@ -12,6 +12,7 @@ import typer
 from sonoscope import __version__
 from sonoscope.cli.analyze import analyze
 from sonoscope.cli.check_format import check_format
+from sonoscope.cli.classify import classify
 from sonoscope.cli.demo import demo
 from sonoscope.cli.denoise import denoise
 from sonoscope.cli.export import export
@@ -39,6 +40,7 @@ app = typer.Typer(
 for verb in (
     analyze,
     check_format,
+    classify,
     demo,
     denoise,
     export,

@@ -114,6 +114,10 @@ class Report:
         duration.
     warnings
         What the reader must know before trusting the page.
+    places
+        Whether the model tells directions at all; where not, the page has no word of them.
+    lead
+        What was found in a sentence or two; by default the events are counted.
     """
 
     title: str
@@ -127,6 +131,8 @@ class Report:
     spectrogram: Spectrogram | None = None
     activity: Float[ndarray, "frame label"] | None = None
     warnings: Sequence[str] = ()
+    places: bool = True
+    lead: str = ""
 
     def __post_init__(self) -> None:
         n_labels = len(self.model.labels)
@@ -139,7 +145,7 @@ class Report:
     @property
     def has_directions(self) -> bool:
         """Whether the recording can tell directions at all."""
-        return self.channel_format not in WITHOUT_DIRECTION
+        return self.places and self.channel_format not in WITHOUT_DIRECTION
 
 
 def write_page(path: Path, report: Report) -> None:
@@ -159,7 +165,7 @@ def render(report: Report) -> str:
             _header(report, found),
             _legend(found, truth or [], look_of),
             _over_time(report, found, truth, look_of),
-            _around(report, found, truth or [], look_of),
+            _around(report, found, truth or [], look_of) if report.places else "",
             _tables(report, found, truth, look_of),
             _details(report),
         ]
@@ -210,7 +216,7 @@ def _header(report: Report, found: Sequence[Track]) -> str:
     parts = [
         element("p", "sonoscope report", class_="kicker"),
         element("h1", text(report.title)),
-        element("p", text(summary(report, found)), class_="lead"),
+        element("p", text(report.lead or summary(report, found)), class_="lead"),
         element("dl", chips, class_="facts"),
     ]
     if report.scores:
@@ -297,7 +303,8 @@ def _over_time(
         columns = np.nan_to_num(report.activity).T
         curves = dict(zip(report.model.labels, columns, strict=True))
     panels.append(activity_panel(rows, found, truth, curves, span))
-    panels += _angles_over_time(report, found, truth, look_of)
+    if report.places:
+        panels += _angles_over_time(report, found, truth, look_of)
     controls = (
         '<div class="controls">'
         '<button type="button" data-zoom="0.5" aria-label="Zoom in">+</button>'
@@ -387,11 +394,17 @@ def _tables(
 ) -> str:
     parts = [element("h2", f'Events <small id="shown">{len(found)}</small>')]
     if found:
-        parts.append(event_table(found, look_of, report.duration_s, name="events"))
+        parts.append(
+            event_table(
+                found, look_of, report.duration_s, name="events", with_directions=report.places
+            )
+        )
     else:
         parts.append(element("p", "no events", class_="empty"))
     if truth:
-        table = event_table(truth, look_of, report.duration_s, name="truth")
+        table = event_table(
+            truth, look_of, report.duration_s, name="truth", with_directions=report.places
+        )
         parts.append(
             element("details", element("summary", f"Reference events ({len(truth)})") + table)
         )
@@ -405,9 +418,10 @@ def _details(report: Report) -> str:
     parts = [element("h3", "Model") + _definitions(card)]
     if report.settings:
         parts.append(element("h3", "Settings") + _definitions(report.settings))
+    reading = "reading.html" if report.places else "reading_names.html"
     blocks = element(
         "details", element("summary", "Model and settings") + "".join(parts)
-    ) + element("details", element("summary", "How to read this page") + asset("reading.html"))
+    ) + element("details", element("summary", "How to read this page") + asset(reading))
     return element("section", blocks)
 
 

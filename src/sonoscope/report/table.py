@@ -1,6 +1,6 @@
 """The events as a table to read, sort and filter."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -25,11 +25,18 @@ _NOTHING = element("td", "–", class_="none")
 
 
 def event_table(
-    tracks: Sequence[Track], looks: Mapping[str, Look], duration_s: float, *, name: str
+    tracks: Sequence[Track],
+    looks: Mapping[str, Look],
+    duration_s: float,
+    *,
+    name: str,
+    with_directions: bool = True,
 ) -> str:
     """Write one row an event, in the order given; a direction that is not known is a dash."""
     with_spread = any(t.way is not None and t.event.spread is not None for t in tracks)
-    columns = {key: words for key, words in _COLUMNS.items() if with_spread or key != "spread"}
+    left_out = set() if with_spread else {"spread"}
+    left_out |= set() if with_directions else {"azimuth", "elevation"}
+    columns = {key: words for key, words in _COLUMNS.items() if key not in left_out}
     head = "".join(
         element(
             "th",
@@ -41,7 +48,7 @@ def event_table(
         for key, words in columns.items()
     )
     rows = "".join(
-        _row(i, track, looks[track.event.label], duration_s, with_spread=with_spread)
+        _row(i, track, looks[track.event.label], duration_s, columns)
         for i, track in enumerate(tracks)
     )
     return element(
@@ -57,16 +64,16 @@ def event_table(
     )
 
 
-def _row(index: int, track: Track, look: Look, duration_s: float, *, with_spread: bool) -> str:
+def _row(index: int, track: Track, look: Look, duration_s: float, columns: Collection[str]) -> str:
     event = track.event
     cells = [
         f'<td class="word">{text(event.label)}</td>',
         f"<td>{clock(event.onset_s, duration_s, 2)}</td>",
         f"<td>{clock(event.offset_s, duration_s, 2)}</td>",
         f"<td>{event.duration_s:.2f}</td>",
-        *_direction(track),
+        *(_direction(track) if "azimuth" in columns else ()),
     ]
-    if with_spread:
+    if "spread" in columns:
         spread = event.spread
         cells.append(
             _NOTHING if spread is None else f"<td>±{number(float(np.rad2deg(spread)), 0)}°</td>"
