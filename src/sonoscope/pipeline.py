@@ -183,14 +183,16 @@ class Classification:
     def spans(self, name: str) -> Iterator[NamedSpan]:
         """Give the rows of `report.names`: of the whole, then of each window."""
         named, duration_s = self.named, self.file.duration_s
-        labels, whole = named.labels, named.whole
-        best = labels[int(whole.argmax())]
-        yield NamedSpan(name, "whole", 0.0, duration_s, named.label, float(whole.max()), best)
+
+        def likeliest(said: Float[ndarray, " label"]) -> tuple[float, str]:
+            best = named.labels[int(said.argmax())] if named.told(said) else ""
+            return float(said.max()), best
+
+        yield NamedSpan(name, "whole", 0.0, duration_s, named.label, *likeliest(named.whole))
         windows = zip(named.start_s.tolist(), named.names(), named.probability, strict=True)
         for start_s, label, said in windows:
             end_s = min(start_s + named.window_s, duration_s)
-            best = labels[int(said.argmax())]
-            yield NamedSpan(name, "window", start_s, end_s, label, float(said.max()), best)
+            yield NamedSpan(name, "window", start_s, end_s, label, *likeliest(said))
 
 
 def classify(
@@ -832,24 +834,30 @@ def _named_report(found: Classification, picture: Spectrogram) -> Report:
 def _named_in_words(found: Classification) -> str:
     named, (best, *others) = found.named, found.named.likeliest(3)
     then = ", ".join(f"{label} {probability:.2f}" for label, probability in others)
-    name = f"{named.label} with probability {best[1]:.2f}"
+    name = f"{named.label} with probability {best[1]:.2f}; then {then}"
     if named.label == UNKNOWN:
-        name = f"{UNKNOWN}, likeliest {best[0]} {best[1]:.2f}"
+        name = f"{UNKNOWN}, likeliest {best[0]} {best[1]:.2f}; then {then}"
+    if named.is_silent:
+        name = f"{UNKNOWN}, silence"
     lasting = dict.fromkeys((event.label for event in found.events), 0.0)
     for event in found.events:
         lasting[event.label] += event.duration_s / found.file.duration_s
     shares = sorted(lasting.items(), key=lambda each: -each[1])
     heard = ", ".join(f"{label} {100 * share:.0f} %" for label, share in shares[:6])
     more = f", {len(shares) - 6} more" if len(shares) > 6 else ""
-    return f"As a whole: {name}; then {then}. Over time: {heard}{more}."
+    return f"As a whole: {name}. Over time: {heard}{more}."
 
 
 def _curves(named: Named, duration_s: float) -> Float[ndarray, "frame label"]:
-    """Spread the windows' probabilities evenly over the recording, two frames a window at least."""
+    """Spread the windows' probabilities evenly over the recording, two frames a window at least.
+
+    Silence has none.
+    """
     n_frames = max(_CURVE_FRAMES, 2 * len(named.start_s))
     at_s = (np.arange(n_frames) + 0.5) * duration_s / n_frames
     window = np.searchsorted(named.edges_s(duration_s)[1:-1], at_s, side="right")
-    return np.asarray(named.probability[window], np.float32)
+    said = np.ptp(named.probability, axis=1, keepdims=True) > 0
+    return np.asarray((named.probability * said)[window], np.float32)
 
 
 def _title(file: AudioFile) -> str:

@@ -58,6 +58,15 @@ def test_what_is_not_sure_is_unknown(
     )
 
 
+def test_silence_is_said_to_be(
+    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silent, out = recording(tmp_path / "a.wav", 0), tmp_path / "out"
+    assert main(["classify", silent, "--model", model, "--out", str(out)]) == 0
+    assert capsys.readouterr().out == f"{silent}: unknown, silence\n"
+    assert [row["likeliest"] for row in rows(out / "names.csv")] == ["", ""]
+
+
 def test_long_recordings_get_a_timeline_and_a_page(
     tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

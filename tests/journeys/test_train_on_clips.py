@@ -1,5 +1,7 @@
 """From a folder of named clips to a model file that names others, by the command's verbs."""
 
+import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +72,40 @@ def test_clips_are_learnt_tested_exported_and_named(
     named = classifier.name_file(data / "clips" / "hiss" / "hiss0_0.wav")
     assert dict(named.likeliest())["hiss"] > 0.5
     assert main(["export", best, "--format", "foa", "--out", str(model)]) == 2
+    capsys.readouterr()
+    names_a_yard(model, tmp_path, capsys)
+
+
+def names_a_yard(model: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three seconds of hissing, of silence and of clicking, at another rate and in stereo."""
+    rng = np.random.default_rng(1)
+    sound = rng.normal(0, 0.2, 9 * 11_025)
+    sound[3 * 11_025 : 6 * 11_025] = 0
+    sound[6 * 11_025 :] *= np.arange(3 * 11_025) % 689 < 28
+    both = np.stack([sound, sound]).astype(np.float32)
+    write(folder / "yard.flac", Recording(np.clip(both, -1, 1), 11_025))
+    out = folder / "named"
+    said = [str(folder / "yard.flac"), "--model", str(model), "--out", str(out), "--json"]
+    assert main(["classify", *said]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["events"][-1]["offset_s"] == 9
+    with (out / "names.csv").open(encoding="utf-8") as file:
+        windows = [row for row in csv.DictReader(file) if row["part"] == "window"]
+    heard = [
+        [row for row in windows if start <= float(row["start_s"]) and float(row["end_s"]) <= end]
+        for start, end in [(0, 3), (3, 6), (6, 9)]
+    ]
+    assert share(heard[0], "likeliest", "hiss") > 0.8
+    assert share(heard[1], "label", "unknown") == 1
+    assert share(heard[2], "likeliest", "click") > 0.8
+    page = (out / "yard" / "report.html").read_text()
+    assert "the mean of 2 channels" in page
+    assert "clicks-and-hisses" in page
+
+
+def share(windows: list[dict[str, str]], column: str, wanted: str) -> float:
+    """Give the part of windows that say so."""
+    return sum(row[column] == wanted for row in windows) / len(windows)
 
 
 @pytest.mark.slow

@@ -143,6 +143,8 @@ def line(found: "Classification") -> str:
     told = f"{likeliest[0]}, then {', '.join(likeliest[1:])}"
     if not is_named:
         told = f"{named.label}, likeliest {', '.join(likeliest)}"
+    if named.is_silent:
+        told = f"{named.label}, silence"
     if len(named.start_s) > 1:
         spans = "1 span" if len(found.events) == 1 else f"{len(found.events)} spans"
         told += f"; {spans} in {found.file.duration_s:.2f} s"

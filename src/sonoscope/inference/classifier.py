@@ -61,6 +61,16 @@ class Named:
         return self._name(self.whole)
 
     @property
+    def is_silent(self) -> bool:
+        """Whether nothing speaks for any label, as in silence."""
+        return not self.told(self.whole)
+
+    @staticmethod
+    def told(probability: Float[ndarray, " label"]) -> bool:
+        """Tell whether some label is more probable than another; in silence none is."""
+        return bool(np.ptp(probability) > 0)
+
+    @property
     def score(self) -> float:
         """How probable the likeliest label of the whole is."""
         return float(self.whole.max())
@@ -95,7 +105,7 @@ class Named:
 
     def _name(self, probability: Float[ndarray, " label"]) -> str:
         best = int(probability.argmax())
-        is_sure = probability[best] >= self.threshold and np.ptp(probability) > 0
+        is_sure = probability[best] >= self.threshold and self.told(probability)
         return self.labels[best] if is_sure else UNKNOWN
 
 

@@ -1,7 +1,8 @@
 """What recordings were named, as one csv: a row a recording, and a row for each of its windows.
 
 Columns: file, part ("whole" or "window"), start_s, end_s, label, probability, likeliest. The
-probability is that of the likeliest label, which is also the label given unless that is "unknown".
+probability is that of the likeliest label, which is also the label given unless that is "unknown";
+in silence none is likeliest.
 """
 
 import csv

@@ -45,6 +45,8 @@ from sonoscope.report.timeline import (
 )
 from sonoscope.report.ways import way_of
 
+_LIKELY = 0.5  # a label that was is shown, also where it was never the name given
+
 WITHOUT_DIRECTION = ("mono", "stereo")
 
 _FORMATS = {
@@ -297,11 +299,13 @@ def _over_time(
     if report.spectrogram is not None:
         panels.append(spectrogram_panel(report.spectrogram, span))
     heard = {track.event.label for track in [*found, *(truth or ())]}
-    rows = [(label, look) for label, look in look_of.items() if label in heard or not heard]
     curves = {}
     if report.activity is not None:
         columns = np.nan_to_num(report.activity).T
         curves = dict(zip(report.model.labels, columns, strict=True))
+    if not report.places:  # what is unknown may have been likely to be something
+        heard |= {label for label, curve in curves.items() if curve.max(initial=0) >= _LIKELY}
+    rows = [(label, look) for label, look in look_of.items() if label in heard or not heard]
     panels.append(activity_panel(rows, found, truth, curves, span))
     if report.places:
         panels += _angles_over_time(report, found, truth, look_of)
