@@ -34,9 +34,9 @@ from sonoscope.training.reproduce import (
     read_heard,
     results,
     shown,
-    standing,
 )
 from sonoscope.training.seld_tables import PAPER_SCALE
+from sonoscope.training.table_work import standing
 from sonoscope.training.tables import Table
 from tests.training import tiny_set
 

@@ -198,7 +198,7 @@ class _Watch:
 
     def look(self) -> None:
         """Read how far each is."""
-        from sonoscope.training.reproduce import standing
+        from sonoscope.training.table_work import standing
 
         share = 0.0
         for training in self.left:

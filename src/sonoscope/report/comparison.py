@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from sonoscope.metrics.fold_scores import SCORES, Estimate, differences, estimates
+from sonoscope.metrics.estimates import Estimate
+from sonoscope.metrics.fold_scores import SCORES, differences, estimates
 from sonoscope.metrics.scored_run import READINGS, Reading, ScoredRun
 from sonoscope.report.files import replace_text
 from sonoscope.report.markup import minus
@@ -96,8 +97,8 @@ class Comparison:
 def write_comparison(folder: Path, comparison: Comparison) -> None:
     """Write NAME.md, NAME.csv and NAME-runs.csv (every training by itself)."""
     replace_text(folder / f"{comparison.name}.md", markdown(comparison))
-    replace_text(folder / f"{comparison.name}.csv", _csv(_summary(comparison)))
-    replace_text(folder / f"{comparison.name}-runs.csv", _csv(_each_run(comparison)))
+    replace_text(folder / f"{comparison.name}.csv", csv_text(_summary(comparison)))
+    replace_text(folder / f"{comparison.name}-runs.csv", csv_text(_each_run(comparison)))
 
 
 def markdown(comparison: Comparison) -> str:
@@ -142,7 +143,7 @@ def _scores(rows: Sequence[ComparedRow], reading: Reading) -> str:
         cells = [_score(name, found[name]) if found else NOTHING for name in _NAMED]
         published = NOTHING if row.is_gain else _published(row.published)
         lines.append([row.name, *cells, *_runs(row, reading), published])
-    return _table(heads, lines)
+    return markdown_table(heads, lines)
 
 
 def _runs(row: ComparedRow, reading: Reading) -> list[str]:
@@ -167,7 +168,7 @@ def _gains(rows: Sequence[ComparedRow], reference: ComparedRow, reading: Reading
         pairs = str(len(_places(row) & _places(reference)))
         published = _published(row.published, signed=True) if row.is_gain else NOTHING
         lines.append([row.name, *cells, pairs, published])
-    return _table(heads, lines)
+    return markdown_table(heads, lines)
 
 
 def _places(row: ComparedRow) -> set[tuple[int, int]]:
@@ -195,7 +196,7 @@ def _costs(rows: Sequence[ComparedRow]) -> str:
                 "; ".join(dict.fromkeys(run.machine for run in row.runs)),
             ]
         )
-    return _table(heads, lines)
+    return markdown_table(heads, lines)
 
 
 def _step(run: ScoredRun) -> str:
@@ -236,7 +237,8 @@ def _published(figures: Figures, *, signed: bool = False) -> str:
     return minus(" / ".join(words))
 
 
-def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def markdown_table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """Write a table whose first column is words and whose others are numbers."""
     rows = [heads, ["---", *(["---:"] * (len(heads) - 1))], *lines]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -302,7 +304,8 @@ def _each_run(comparison: Comparison) -> list[dict[str, str | float | int]]:
     return lines
 
 
-def _csv(lines: Sequence[dict[str, str | float | int]]) -> str:
+def csv_text(lines: Sequence[dict[str, str | float | int]]) -> str:
+    """Write lines that may have different columns; what a line has not is empty."""
     buffer = io.StringIO()
     columns = list(dict.fromkeys(name for line in lines for name in line))
     writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")

@@ -14,13 +14,12 @@ The folder's name ends in a fingerprint of the recipe, so that rows of several t
 the same training share it. What has a result is done.
 """
 
-import json
-import math
 import platform
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -31,11 +30,10 @@ from numpy import ndarray
 from torch import nn
 
 from sonoscope.core.audio import probe, read
-from sonoscope.core.durable import replacing, write_text
-from sonoscope.core.errors import InputError, SettingError, SonoscopeError
+from sonoscope.core.durable import replacing
+from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.frame_table import FrameTable
 from sonoscope.core.frames import whole_samples
-from sonoscope.datasets.processes import each_done
 from sonoscope.datasets.recordings import RecordedScene
 from sonoscope.metrics.dcase2019 import LABELS_2019, Counts
 from sonoscope.metrics.scored_run import READINGS, Reading, ScoredRun, read_run, write_run
@@ -45,16 +43,15 @@ from sonoscope.training.hearing import FRAMES_PER_S, hear, readings, table
 from sonoscope.training.loop import Listener, Machine, Progress, fit
 from sonoscope.training.material import Material, data_hash, gather
 from sonoscope.training.recipe import TrainRecipe, fingerprint, to_json
+from sonoscope.training.table_work import RESULT, KeptInFolder, Now, attempt, carry_out_each
 from sonoscope.training.tables import Format, Row, Scale, Table, recipes_of
 
-RESULT, NOW, FAILURE, HEARD = "result.json", "now.json", "failure.txt", "heard.npz"
+HEARD = "heard.npz"
 BEFORE = "before"
-_TOLD_EVERY_S = 2.0
-_TRAINING = 0.9  # share of the time that training takes, the test has the rest
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class Training(KeptInFolder):
     """One training of a plan.
 
     Attributes
@@ -75,17 +72,6 @@ class Training:
     seed: int
     threshold: float
     folder: Path
-
-    @property
-    def is_done(self) -> bool:
-        """Tell whether it has a result."""
-        return (self.folder / RESULT).is_file()
-
-    @property
-    def why_not(self) -> str:
-        """Tell why it could not be done, to be put behind its name; nothing if it was not tried."""
-        path = self.folder / FAILURE
-        return f" (failed: {path.read_text(encoding='utf-8').strip()})" if path.is_file() else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +246,7 @@ def carry_out(plan: Plan, where: Workplace, jobs: int) -> Iterator[Training]:
     SettingError
         If a process is killed.
     """
-    left = [each for each in plan.trainings if not each.is_done]
-    yield from each_done(_Work(where), left, max(1, min(jobs, len(left))))
+    yield from carry_out_each(plan.trainings, _Work(where), jobs)
 
 
 def results(row: PlannedRow) -> list[ScoredRun]:
@@ -276,16 +261,11 @@ class _Work:
     where: Workplace
 
     def __call__(self, training: Training) -> None:
-        training.folder.mkdir(parents=True, exist_ok=True)
-        (training.folder / FAILURE).unlink(missing_ok=True)
-        try:
-            _do(training, self.where)
-        except (SonoscopeError, RuntimeError) as error:  # torch's own are RuntimeErrors
-            write_text(training.folder / FAILURE, " ".join(str(error).split()) + "\n")
+        attempt(training, partial(_do, where=self.where))
 
 
 def _do(training: Training, where: Workplace) -> None:
-    now, asked = _Now(training.folder / NOW, len(training.recipes)), training.recipes[-1]
+    now, asked = Now(training, len(training.recipes)), training.recipes[-1]
     material = gather(asked, where.data)
     (apart,) = material.recorded
     path = _trained(training, material, where.machine, now)
@@ -327,7 +307,7 @@ def _elapsed_s(folder: Path) -> float:
     return 0.0 if here is None else here.elapsed_s
 
 
-def _trained(training: Training, material: Material, machine: Machine, now: "_Now") -> Path:
+def _trained(training: Training, material: Material, machine: Machine, now: Now) -> Path:
     """Train, or go on with it, stage by stage, and give the checkpoint to test."""
     last: Path | None = None
     for i, (stage, folder) in enumerate(zip(training.recipes, _folders(training), strict=True)):
@@ -338,7 +318,7 @@ def _trained(training: Training, material: Material, machine: Machine, now: "_No
     return last
 
 
-def _telling(now: "_Now", stage: int) -> Listener:
+def _telling(now: Now, stage: int) -> Listener:
     def tell(progress: Progress) -> None:
         now.tell("training", progress.step, progress.steps, progress.loss, stage)
 
@@ -346,7 +326,7 @@ def _telling(now: "_Now", stage: int) -> Listener:
 
 
 def _tested(
-    training: Training, network: nn.Module, recordings: Sequence[RecordedScene], now: "_Now"
+    training: Training, network: nn.Module, recordings: Sequence[RecordedScene], now: Now
 ) -> tuple[dict[str, FrameTable], dict[Reading, dict[str, Counts]]]:
     """Hear recordings and count each in every reading."""
     asked = training.recipes[-1]
@@ -416,56 +396,3 @@ def _machine(machine: Machine) -> str:
     what = torch.cuda.get_device_name() if on_cuda else f"{platform.machine()} processor"
     threads = "" if on_cuda else f", {machine.threads or torch.get_num_threads()} thread(s)"
     return f"{what}{threads}, torch {torch.__version__}"
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How far a training is, as it last told.
-
-    Attributes
-    ----------
-    phase
-        "training" or "testing".
-    done, of
-        Steps or recordings.
-    loss
-        Of the last step that was looked at; None while testing.
-    share
-        How much of the whole training is done, 0 to 1.
-    """
-
-    phase: str
-    done: int
-    of: int
-    loss: float | None
-    share: float
-
-
-class _Now:
-    """Tells whoever looks how far a training is."""
-
-    def __init__(self, path: Path, stages: int) -> None:
-        self.path, self.stages, self.told_s = path, stages, -math.inf
-
-    def tell(
-        self, phase: str, done: int, of: int, loss: float | None = None, stage: int = 0
-    ) -> None:
-        """Tell, but not too often."""
-        if time.monotonic() - self.told_s > _TOLD_EVERY_S:
-            share = _TRAINING * (stage + done / of) / self.stages
-            if phase == "testing":
-                share = _TRAINING + (1 - _TRAINING) * done / of
-            here = Standing(phase, done, of, loss, share)
-            write_text(self.path, json.dumps(asdict(here)) + "\n")
-            self.told_s = time.monotonic()
-
-
-def standing(training: Training) -> Standing | None:
-    """Read how far a training is; None where it has not begun."""
-    path = training.folder / NOW
-    if not path.is_file():
-        return None
-    try:
-        return Standing(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
