@@ -27,8 +27,6 @@ def test_estimates_are_the_scores_of_all_counts() -> None:
     counts = counts_by_group(true, said, 4, [str(i // 2) for i in range(50)])  # one label unheard
     heard = estimates.Tested(table_of(counts), [str(i) for i in range(25)])
     found = clip_estimates({(1, 0): heard})
-        {(1, 0): estimates.Tested(table_of(counts), [str(i) for i in range(25)])}
-    )
     wanted = pooled(counts).scores()
     assert found["macro_f1"].value == pytest.approx(wanted.macro_f1)
     assert found["weighted_f1"].value == pytest.approx(wanted.weighted_f1)
