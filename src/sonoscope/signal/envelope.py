@@ -129,9 +129,9 @@ class EnvelopeStream:
     --------
     >>> stream = EnvelopeStream(96_000, (20_000.0, 40_000.0))
     >>> stream.rate_hz
-    16000.0
+    24000.0
     >>> sum(len(part) for part in (stream.feed(np.zeros((1, 96_000))), stream.finish()))
-    16000
+    24000
     """
 
     def __init__(self, rate_hz: int, band: Band, smoothing_s: float = SMOOTHING_S) -> None:

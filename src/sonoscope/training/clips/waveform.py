@@ -93,7 +93,7 @@ def quick_length(n_samples: float) -> int:
 
     Examples
     --------
-    >>> quick_length(80_000), quick_length(71_234.5)
+    >>> quick_length(80_000.0), quick_length(71_234.5)
     (80000, 71442)
     """
     ladder = _quick_lengths()
