@@ -8,6 +8,9 @@ import typer
 if TYPE_CHECKING:
     from sonoscope.targets.card import Card
     from sonoscope.targets.clip_card import ClipCard
+    from sonoscope.targets.discharge_card import DischargeCard
+
+    AnyCard = Card | ClipCard | DischargeCard
 
 
 def models(
@@ -31,14 +34,17 @@ def models(
         _show(cards[0])
 
 
-def _text(card: "Card | ClipCard") -> str:
+def _text(card: "AnyCard") -> str:
     from sonoscope.targets.card import Card, card_text
-    from sonoscope.targets.clip_card import clip_card_text
+    from sonoscope.targets.clip_card import ClipCard, clip_card_text
+    from sonoscope.targets.discharge_card import discharge_card_text
 
-    return card_text(card) if isinstance(card, Card) else clip_card_text(card)
+    if isinstance(card, Card):
+        return card_text(card)
+    return clip_card_text(card) if isinstance(card, ClipCard) else discharge_card_text(card)
 
 
-def _list(cards: "list[Card | ClipCard]") -> None:
+def _list(cards: "list[AnyCard]") -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -52,21 +58,32 @@ def _list(cards: "list[Card | ClipCard]") -> None:
     Console().print(table)
 
 
-def _hears(card: "Card | ClipCard") -> str:
+def _hears(card: "AnyCard") -> str:
     """Say in a word or two what a model listens to."""
     from sonoscope.targets.card import Card
+    from sonoscope.targets.discharge_card import DischargeCard
 
     if isinstance(card, Card):
         return card.channel_format
+    if isinstance(card, DischargeCard):
+        return "discharges, by pattern"
     return (
         "clips, by sound" if card.hears == ("sound",) else f"clips, by {' and '.join(card.hears)}"
     )
 
 
-def _listening(card: "Card | ClipCard") -> dict[str, str]:
+def _listening(card: "AnyCard") -> dict[str, str]:
     """Say how a model listens and answers."""
     from sonoscope.targets.card import Card
+    from sonoscope.targets.discharge_card import DischargeCard
 
+    if isinstance(card, DischargeCard):
+        from_each = zip(card.labels, card.thresholds, strict=True)
+        return {
+            "listens to": f"{_hears(card)}: maps of {' and '.join(card.maps)}",
+            "answers": f"each kind by itself, unknown from {card.unknown_from:g} of any",
+            "labels": ", ".join(f"{label} (from {least:g})" for label, least in from_each),
+        }
     if isinstance(card, Card):
         seconds = card.window / card.rate_hz
         thresholds = zip(card.labels, card.decoding.thresholds, strict=True)
@@ -87,7 +104,7 @@ def _listening(card: "Card | ClipCard") -> dict[str, str]:
     }
 
 
-def _show(card: "Card | ClipCard") -> None:
+def _show(card: "AnyCard") -> None:
     facts = {
         "name": f"{card.name} {card.version}",
         **_listening(card),

@@ -19,10 +19,12 @@ from numpy import ndarray
 from sonoscope.core.audio import AudioFile, probe, read_blocks, resample_chunks
 from sonoscope.core.errors import CheckpointError, InputError
 from sonoscope.core.event import Event
-from sonoscope.inference.model_file import load, may_be, open_graph
+from sonoscope.inference.discharges import DischargeNamer
+from sonoscope.inference.model_file import check_graph, load, open_graph
 from sonoscope.targets.card import Card
 from sonoscope.targets.clip_card import ClipCard, names_clips, read_clip_card
 from sonoscope.targets.clip_label import UNKNOWN, probabilities
+from sonoscope.targets.discharge_card import DischargeCard, names_discharges
 
 _AT_ONCE = 4  # windows
 _SILENT = 1e-5  # of full scale, the loudest sample
@@ -132,7 +134,7 @@ class Classifier:
         """
         text, session = open_graph(path)
         card = read_clip_card(text, where=str(path))
-        _check_inputs(path, card, session)
+        check_graph(path, session, {**card.input_shapes(), "logits": (len(card.labels),)})
         return cls(card, session)
 
     def logits(self, *inputs: Float[ndarray, "batch ..."]) -> Float32[ndarray, "batch label"]:
@@ -218,8 +220,8 @@ class Classifier:
         return card.window, card.rate_hz
 
 
-def card_of(path: Path) -> Card | ClipCard:
-    """Read the card of a model file of either kind.
+def card_of(path: Path) -> Card | ClipCard | DischargeCard:
+    """Read the card of a model file of any kind.
 
     Raises
     ------
@@ -227,6 +229,8 @@ def card_of(path: Path) -> Card | ClipCard:
         If it cannot be read, is no model, or does not fit its card.
     """
     text, _ = open_graph(path)
+    if names_discharges(text):
+        return DischargeNamer.of_file(path).card
     return Classifier.load(path).card if names_clips(text) else load(path).card
 
 
@@ -245,20 +249,3 @@ def _windows(
     # of what is left, the first `window - hop` samples have been heard if there was a window
     if len(held) > (window - hop if some else 0):
         yield np.pad(held, (0, window - len(held)))
-
-
-def _check_inputs(path: Path, card: ClipCard, session: onnxruntime.InferenceSession) -> None:
-    wanted = {**card.input_shapes(), "logits": (len(card.labels),)}
-    given = {node.name: node for node in [*session.get_inputs(), *session.get_outputs()]}
-    if set(given) != set(wanted):
-        raise CheckpointError(
-            f"{path}: a model must have inputs and outputs {', '.join(wanted)} by its card, but"
-            f" {', '.join(sorted(given))} was given"
-        )
-    for name, shape in wanted.items():
-        inner = tuple(given[name].shape[1:])
-        if not may_be(inner, shape):
-            raise CheckpointError(
-                f"{path}: {name} must be of (batch, {', '.join(map(str, shape))}) by its card,"
-                f" but {tuple(given[name].shape)} was given"
-            )

@@ -6,6 +6,7 @@ in 0..1 and "direction" (batch, frame, label, 3). The card is one JSON text in t
 under `CARD_KEY`. Nothing in a model file is ever executed but ONNX operators.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,7 @@ from sonoscope.core.errors import CheckpointError
 from sonoscope.inference.answers import output_shapes
 from sonoscope.targets.card import CARD_KEY, Card, read_card
 from sonoscope.targets.clip_card import names_clips
+from sonoscope.targets.discharge_card import names_discharges
 
 N_CHANNELS = 4
 SUFFIX = ".onnx"
@@ -68,14 +70,19 @@ def load(path: Path) -> ModelFile:
     Raises
     ------
     CheckpointError
-        If the file cannot be read, is not an ONNX model, has no card, names clips, or does not fit
-        its card.
+        If the file cannot be read, is not an ONNX model, has no card, names clips or discharges, or
+        does not fit its card.
     """
     text, session = open_graph(path)
     if names_clips(text):
         raise CheckpointError(
             f"{path}: must be a model that detects and locates, but it names clips, "
             f"which is for `sonoscope classify`"
+        )
+    if names_discharges(text):
+        raise CheckpointError(
+            f"{path}: must be a model that detects and locates, but it names discharges, "
+            f"which is for `sonoscope diagnose`"
         )
     card = read_card(text, where=str(path))
     _check_shapes(path, card, session)
@@ -176,6 +183,31 @@ def _check_shapes(path: Path, card: Card, session: onnxruntime.InferenceSession)
             raise CheckpointError(
                 f"{path}: {name} must take any number of windows at once, "
                 f"but {node.shape[0]} is fixed"
+            )
+
+
+def check_graph(
+    path: Path, session: onnxruntime.InferenceSession, wanted: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Refuse a graph whose inputs and outputs, without the batch, are not of the wanted shapes.
+
+    Raises
+    ------
+    CheckpointError
+        In one line.
+    """
+    given = {node.name: node for node in [*session.get_inputs(), *session.get_outputs()]}
+    if set(given) != set(wanted):
+        raise CheckpointError(
+            f"{path}: a model must have inputs and outputs {', '.join(wanted)} by its card, but"
+            f" {', '.join(sorted(given))} was given"
+        )
+    for name, shape in wanted.items():
+        inner = tuple(given[name].shape[1:])
+        if not may_be(inner, shape):
+            raise CheckpointError(
+                f"{path}: {name} must be of (batch, {', '.join(map(str, shape))}) by its card,"
+                f" but {tuple(given[name].shape)} was given"
             )
 
 

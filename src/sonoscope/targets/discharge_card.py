@@ -1,0 +1,134 @@
+"""The card of a model file that names discharges; it lies where any card does (`targets.card`).
+
+Such a model gives each kind a logit z of its own, since two may discharge at once. Its probability
+is σ(scale z + offset), with a scale and an offset a kind that were fitted to draws not learnt from
+(J. Platt, "Probabilistic outputs for support vector machines", 1999).
+"""
+
+import json
+from typing import Annotated, Literal
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from scipy.special import expit
+
+from sonoscope.core.errors import CheckpointError
+from sonoscope.core.recipe import STRICT
+from sonoscope.signal.pattern_input import FIGURES, HALF, LEVELS, MAPS
+from sonoscope.targets.card import Label, Name
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(config=STRICT)
+class DischargeCard:
+    """What a model file says of itself.
+
+    Attributes
+    ----------
+    name, version
+        What people call it; `name` is also the file's name where it ships.
+    labels
+        The kinds that it can tell, in the order of its logits.
+    maps, figures
+        What it takes, in order (`signal.pattern_input`): maps of half cycles, and figures.
+    scales, offsets
+        Of each kind, what makes its logit a probability.
+    thresholds
+        Of each kind, from which probability on it is named.
+    unknown_from
+        Where no kind is named: from which probability of any kind on something unknown discharges.
+    recipe, seed
+        The text of the recipe it was trained by, and its seed.
+    trained_on, data_hash
+        What it learnt from, in words and as a hash.
+    metrics
+        Scores on named test sets: set -> metric -> figure.
+    licence, attribution
+        Of the weights, and of what they learnt from.
+    """
+
+    name: Name
+    version: str
+    labels: Annotated[tuple[Label, ...], Field(min_length=1)]
+    maps: Annotated[tuple[str, ...], Field(min_length=1)]
+    scales: tuple[Annotated[float, Field(gt=0)], ...]
+    offsets: tuple[float, ...]
+    thresholds: tuple[Share, ...]
+    kind: Literal["discharge"] = "discharge"
+    figures: tuple[str, ...] = ()
+    unknown_from: Share = 0.5
+    recipe: str = ""
+    seed: int | None = None
+    trained_on: str = ""
+    data_hash: str = ""
+    metrics: dict[str, dict[str, float]] = Field(default_factory=dict)
+    licence: str = ""
+    attribution: str = ""
+
+    def __post_init__(self) -> None:
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("labels must differ from each other")
+        for name in ("scales", "offsets", "thresholds"):
+            if len(getattr(self, name)) != len(self.labels):
+                raise ValueError(f"{name} must be as many as labels, {len(self.labels)}")
+        for name, given, known in (("maps", self.maps, MAPS), ("figures", self.figures, FIGURES)):
+            for each in given:
+                if each not in known:
+                    raise ValueError(f"{name} must be of {', '.join(known)}, but {each} was given")
+
+    def probability(
+        self, logits: Float[ndarray, "pattern label"]
+    ) -> Float[ndarray, "pattern label"]:
+        """Turn logits into the probability of each kind."""
+        z = logits.astype(np.float64)
+        return np.asarray(expit(np.array(self.scales) * z + np.array(self.offsets)))
+
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Give the shape of each of the graph's inputs, without the batch."""
+        shapes: dict[str, tuple[int, ...]] = {"maps": (2 * len(self.maps), HALF, LEVELS)}
+        if self.figures:
+            shapes["figures"] = (len(self.figures),)
+        return shapes
+
+
+def discharge_card_text(card: DischargeCard) -> str:
+    """Write a card as the JSON text that goes under `targets.card.CARD_KEY`."""
+    return TypeAdapter(DischargeCard).dump_json(card, indent=1).decode()
+
+
+def names_discharges(text: str) -> bool:
+    """Tell whether a card's JSON text is of a model that names discharges, whole or not."""
+    try:
+        table = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(table, dict) and table.get("kind") == "discharge"
+
+
+def read_discharge_card(text: str, *, where: str) -> DischargeCard:
+    """Read a card's JSON text.
+
+    Raises
+    ------
+    CheckpointError
+        If it is not JSON, is the card of another kind of model, or a key does not fit.
+    """
+    if not names_discharges(text):
+        raise CheckpointError(
+            f"{where}: the card must be of a model that names discharges, but it is of another kind"
+        )
+    try:
+        return TypeAdapter(DischargeCard).validate_json(text)
+    except ValidationError as error:
+        told = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']) or 'card'}: "
+            + fault["msg"].removeprefix("Value error, ")
+            for fault in error.errors()[:3]
+        )
+        raise CheckpointError(
+            f"{where}: the card must be of a model that names discharges, but {told}"
+        ) from error
