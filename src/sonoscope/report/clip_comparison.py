@@ -87,12 +87,12 @@ def _scores(rows: Sequence[ComparedClips]) -> str:
     lines = []
     for row in rows:
         found = clip_estimates(row.runs) if row.runs else {}
-        cells = [_score(found[name]) if found else NOTHING for name in _NAMED]
+        cells = [score_told(found[name]) if found else NOTHING for name in _NAMED]
         folds = ", ".join(str(fold) for fold in sorted({fold for fold, _ in row.runs}))
         whole = len(row.runs) + len(row.missing)
         done = f"{len(row.runs)} of {whole}" if row.missing else str(whole)
         cost = [f"{row.parameters:,}", f"{row.trained_s / 60:.1f}"] if row.runs else [NOTHING] * 2
-        published = [NOTHING if v is None else _percent(v) for v in (row.f1, row.accuracy)]
+        published = [NOTHING if v is None else percent(v) for v in (row.f1, row.accuracy)]
         lines.append([row.name, *cells, folds or NOTHING, done, *cost, *published])
     return markdown_table(heads, lines)
 
@@ -107,9 +107,9 @@ def _compared(rows: Sequence[ComparedClips], reference: ComparedClips) -> list[s
     lines = []
     for row in others:
         found = clip_differences(row.runs, reference.runs)
-        cells = [_gain(found[name]) if found else NOTHING for name in _NAMED]
+        cells = [gain_told(found[name]) if found else NOTHING for name in _NAMED]
         both = reference.f1 is not None and row.f1 is not None
-        paper = _percent((row.f1 or 0) - (reference.f1 or 0), signed=True) if both else NOTHING
+        paper = percent((row.f1 or 0) - (reference.f1 or 0), signed=True) if both else NOTHING
         pairs = str(len(row.runs.keys() & reference.runs.keys()))
         lines.append([row.name, *cells, pairs, paper])
     heads = ["Network", *(f"Δ {name}" for name in _NAMED.values()), "Pairs", "Paper's Δ F1 %"]
@@ -117,19 +117,20 @@ def _compared(rows: Sequence[ComparedClips], reference: ComparedClips) -> list[s
     return [title, markdown_table(heads, lines)]
 
 
-def _score(found: Estimate) -> str:
-    spread = "" if math.isnan(found.spread) else f" ± {_percent(found.spread)}"
-    return f"{_percent(found.value)}{spread} ({_percent(found.low)} to {_percent(found.high)})"
+def score_told(found: Estimate) -> str:
+    """Write a share in per cent, its spread over seeds if any, and its interval."""
+    spread = "" if math.isnan(found.spread) else f" ± {percent(found.spread)}"
+    return f"{percent(found.value)}{spread} ({percent(found.low)} to {percent(found.high)})"
 
 
-def _gain(found: Estimate) -> str:
-    value, low, high = (
-        _percent(each, signed=True) for each in (found.value, found.low, found.high)
-    )
+def gain_told(found: Estimate) -> str:
+    """Write a difference with its interval, bold where zero lies outside."""
+    value, low, high = (percent(each, signed=True) for each in (found.value, found.low, found.high))
     return f"**{value}** ({low} to {high})" if found.is_clear else f"{value} ({low} to {high})"
 
 
-def _percent(share: float, *, signed: bool = False) -> str:
+def percent(share: float, *, signed: bool = False) -> str:
+    """Write a share in per cent."""
     return minus(f"{100 * share:{'+' if signed else ''}.1f}")
 
 
@@ -148,13 +149,16 @@ def _line(row: ComparedClips, comparison: ClipComparison) -> dict[str, str | flo
     }
     if not row.runs:
         return line
-    line |= _columns(clip_estimates(row.runs), "")
+    line |= score_columns(clip_estimates(row.runs), "")
     for reference in _references(comparison):
-        line |= _columns(clip_differences(row.runs, reference.runs), f"_minus_{reference.name}")
+        line |= score_columns(
+            clip_differences(row.runs, reference.runs), f"_minus_{reference.name}"
+        )
     return line
 
 
-def _columns(found: Mapping[str, Estimate], mark: str) -> dict[str, str | float | int]:
+def score_columns(found: Mapping[str, Estimate], mark: str) -> dict[str, str | float | int]:
+    """Give the columns of a csv line: of each score X the value X, X_spread, X_low and X_high."""
     ends = ("", "_spread", "_low", "_high")
     return {
         f"{name}{mark}{end}": round(value, 6)
