@@ -54,8 +54,8 @@ def test_what_does_not_fit_is_named(table: dict[str, object], said: str) -> None
 
 def test_differences_are_named_in_full() -> None:
     other = replace(PLAIN, steps=5, loss=LossSettings(direction="mse"))
-    assert differences(PLAIN, other) == ["loss.direction", "steps"]
-    assert differences(PLAIN, PLAIN) == []
+    assert differences(to_json(PLAIN), to_json(other)) == ["loss.direction", "steps"]
+    assert differences(to_json(PLAIN), to_json(PLAIN)) == []
 
 
 def test_fingerprints_tell_where_one_part_ends() -> None:

@@ -37,6 +37,10 @@ class NormalisedMaps(nn.Module):
         InputError
             If the sound is too short for one frame, or to be reflected at its edges.
         """
+        return self.normalised(sound)
+
+    def normalised(self, sound: Tensor) -> Float[Tensor, "batch map frame bin"]:
+        """Give normalised maps of whatever shape of sound `maps` takes."""
         # Half precision, even TF32, would leave nothing of a phase: the maps are always float32.
         with torch.autocast(sound.device.type, enabled=False):
             return (self.maps(sound.float()) - self.mean[:, None]) / self.std[:, None]

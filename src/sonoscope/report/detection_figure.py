@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from sonoscope.core.frame_table import FrameTable
 from sonoscope.report.clock import tick_step_s
-from sonoscope.report.markup import element, minus, number, text
+from sonoscope.report.markup import drawing, element, minus, number, text
 from sonoscope.report.palette import LIGHT, LIGHT_PAPER
 
 WIDTH, _PLOT_WIDTH, _PLOT_HEIGHT = 1180.0, 500.0, 190.0
@@ -66,17 +66,7 @@ def detection_figure(
             drawn += _frame(f"{name}, {kind} (°)", panel, duration_s, _angle_ticks(limit))
             drawn += _angles(side, np.rad2deg(angle), duration_s, panel)
     drawn += _words("Time (s)", WIDTH / 2, height - 8, "middle")
-    return element(
-        "svg",
-        element("title", text(title)) + drawn,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {number(WIDTH)} {number(height)}",
-        width=number(WIDTH),
-        height=number(height),
-        font_family="system-ui, sans-serif",
-        font_size=12,
-        fill=_INK,
-    )
+    return drawing(title, drawn, WIDTH, height, _INK)
 
 
 def _panel(x: float, row: int, low: float, high: float) -> _Panel:

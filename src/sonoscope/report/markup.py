@@ -38,6 +38,21 @@ def element(name: str, content: str = "", /, **attributes: object) -> str:
     return f"<{name}{written}>{content}</{name}>"
 
 
+def drawing(title: str, drawn: str, width: float, height: float, ink: str) -> str:
+    """Make one SVG file of what was drawn, without scripts or links."""
+    return element(
+        "svg",
+        element("title", text(title)) + drawn,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {number(width)} {number(height)}",
+        width=number(width),
+        height=number(height),
+        font_family="system-ui, sans-serif",
+        font_size=12,
+        fill=ink,
+    )
+
+
 def number(value: float, decimals: int = 3) -> str:
     """Write a number as short as it is exact enough for a drawing.
 

@@ -13,7 +13,7 @@ from jaxtyping import Float, Float64, Int64
 from numpy import ndarray
 
 from sonoscope.report.colour_map import magma
-from sonoscope.report.markup import element, minus, number, text
+from sonoscope.report.markup import drawing, element, minus, number, text
 from sonoscope.report.palette import LIGHT, LIGHT_PAPER
 from sonoscope.signal.patterns import decibels
 from sonoscope.signal.prpd import Prpd
@@ -71,17 +71,7 @@ def prpd_picture(title: str, found: Prpd, known: References) -> str:
     for line, words in enumerate(_facts(found)):
         drawn += _words(words, _LEFT, 50.0 + 18 * line, size=13)
     drawn += _pattern(found) + _curves(found) + _references(found, known)
-    return element(
-        "svg",
-        element("title", text(title)) + drawn,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {number(WIDTH)} {number(HEIGHT)}",
-        width=number(WIDTH),
-        height=number(HEIGHT),
-        font_family="system-ui, sans-serif",
-        font_size=12,
-        fill=_INK,
-    )
+    return drawing(title, drawn, WIDTH, HEIGHT, _INK)
 
 
 def said(found: Prpd) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from sonoscope.report.clock import clock, tick_step_s
 from sonoscope.report.colour_map import level_range, magma, png_data_uri
-from sonoscope.report.markup import element, minus, number, text
+from sonoscope.report.markup import drawing, element, minus, number, text
 from sonoscope.report.palette import LIGHT_PAPER
 from sonoscope.report.spectrogram import Spectrogram
 from sonoscope.signal.denoise import Leaf, Plan
@@ -83,17 +83,7 @@ def wavelet_picture(title: str, plan: Plan, before: Spectrogram, after: Spectrog
         x = _SOUND_X + i * (_SOUND_WIDTH + _SOUND_GAP)
         drawn += _sound(name, shown, x, duration_s, ends_db)
     drawn += _key(ends_db) + _legend()
-    return element(
-        "svg",
-        element("title", text(title)) + drawn,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {number(WIDTH)} {number(HEIGHT)}",
-        width=number(WIDTH),
-        height=number(HEIGHT),
-        font_family="system-ui, sans-serif",
-        font_size=12,
-        fill=_INK,
-    )
+    return drawing(title, drawn, WIDTH, HEIGHT, _INK)
 
 
 def _summary(plan: Plan) -> str:

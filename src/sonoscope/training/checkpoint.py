@@ -10,7 +10,7 @@ OUT/best.safetensors                 average.NAME alone, as of the best validati
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from sonoscope.core.durable import write_bytes, write_text
 from sonoscope.core.errors import CheckpointError
 from sonoscope.models.build import inherited
+from sonoscope.training.recipe import differences, fingerprint
 
 POINTER = "checkpoint.json"
 BEST = "best.safetensors"
@@ -60,6 +61,47 @@ class Position:
     elapsed_s: float
     file: str = ""
     scores: tuple[float | None, ...] = ()
+
+
+def standing(
+    out: Path, recipe: str, data_hash: str, readable: Callable[[str], object], *, resume: bool
+) -> Position | None:
+    """Find out whether and where to go on in a folder, which is made where there is none.
+
+    Parameters
+    ----------
+    out
+        Folder of the run.
+    recipe, data_hash
+        What is to be trained, as JSON text, and on what.
+    readable
+        Refuses the text of a recipe that is not of this version.
+    resume
+        Whether a run may be gone on with.
+
+    Raises
+    ------
+    CheckpointError
+        If there is a run and `resume` is not asked for, or one of another recipe or of other data.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    before = position(out)
+    if before is None:
+        return None
+    if not resume:
+        raise CheckpointError(
+            f"{out} must be a folder without a run, but it holds one at step {before.step};"
+            " --resume goes on with it"
+        )
+    if before.recipe_hash != fingerprint(recipe):
+        readable(before.recipe)
+        raise CheckpointError(
+            f"{out} must hold a run of the same recipe,"
+            f" but it differs in {', '.join(differences(recipe, before.recipe))}"
+        )
+    if before.data_hash != data_hash:
+        raise CheckpointError(f"{out} must hold a run of the same clips, but other ones were given")
+    return before
 
 
 def position(out: Path) -> Position | None:

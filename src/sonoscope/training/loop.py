@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 
@@ -20,7 +21,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from sonoscope.core.errors import CheckpointError, SettingError, SonoscopeError
+from sonoscope.core.errors import SettingError, SonoscopeError
 from sonoscope.models.build import is_second_stage, normalise
 from sonoscope.simulation.stream import Batch
 from sonoscope.training import checkpoint, ema, log, validation
@@ -28,7 +29,7 @@ from sonoscope.training.batches import Stream, batches, one_thread_each
 from sonoscope.training.losses import Truth, loss
 from sonoscope.training.memory import keep_freed_memory
 from sonoscope.training.mixup import MixedStream
-from sonoscope.training.recipe import TrainRecipe, differences, fingerprint, from_json, to_json
+from sonoscope.training.recipe import TrainRecipe, fingerprint, from_json, to_json
 from sonoscope.training.recorded import Sweeping
 from sonoscope.training.schedule import rate_of, since_best, step_seed
 
@@ -142,7 +143,8 @@ def fit(
         If the loss is no longer a number.
     """
     machine = machine or Machine()
-    before = _standing(recipe, out, parts.data_hash, resume=resume)
+    readable = partial(from_json, where=str(out / checkpoint.POINTER))
+    before = checkpoint.standing(out, to_json(recipe), parts.data_hash, readable, resume=resume)
     if before is None and init is None and is_second_stage(recipe.network):
         raise SettingError(
             f'{recipe.name}: the stage "direction" must begin with a checkpoint of the stage'
@@ -167,30 +169,6 @@ def fit(
     run = _Run(recipe, out, parts, machine, fabric, on_progress)
     run.start(before, init)
     return run.finish()
-
-
-def _standing(
-    recipe: TrainRecipe, out: Path, data_hash: str, *, resume: bool
-) -> checkpoint.Position | None:
-    """Find out whether and where to go on."""
-    out.mkdir(parents=True, exist_ok=True)
-    before = checkpoint.position(out)
-    if before is None:
-        return None
-    if not resume:
-        raise CheckpointError(
-            f"{out} must be a folder without a run, but it holds one at step {before.step};"
-            " --resume goes on with it"
-        )
-    if before.recipe_hash != fingerprint(to_json(recipe)):
-        other = from_json(before.recipe, where=str(out / checkpoint.POINTER))
-        raise CheckpointError(
-            f"{out} must hold a run of the same recipe,"
-            f" but it differs in {', '.join(differences(recipe, other))}"
-        )
-    if before.data_hash != data_hash:
-        raise CheckpointError(f"{out} must hold a run of the same clips, but other ones were given")
-    return before
 
 
 @dataclass(slots=True)

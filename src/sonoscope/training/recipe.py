@@ -260,9 +260,9 @@ def fingerprint(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def differences(one: TrainRecipe, other: TrainRecipe) -> list[str]:
-    """Name the settings in which two recipes differ, by their full names."""
-    return _differing(json.loads(to_json(one)), json.loads(to_json(other)), "")
+def differences(one: str, other: str) -> list[str]:
+    """Name the settings in which the JSON texts of two recipes differ, by their full names."""
+    return _differing(json.loads(one), json.loads(other), "")
 
 
 def _differing(one: Any, other: Any, name: str) -> list[str]:

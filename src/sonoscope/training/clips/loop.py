@@ -127,7 +127,8 @@ def fit_clips(
         If the loss is no longer a number.
     """
     machine = machine or Machine()
-    before = _standing(recipe, out, parts.data_hash, resume=resume)
+    readable = partial(from_json, where=str(out / checkpoint.POINTER))
+    before = checkpoint.standing(out, to_json(recipe), parts.data_hash, readable, resume=resume)
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)
     device = torch.device(_device(machine.device))
@@ -142,27 +143,6 @@ def _device(asked: str) -> str:
     if asked != "auto":
         return asked
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _standing(
-    recipe: ClipRecipe, out: Path, data_hash: str, *, resume: bool
-) -> checkpoint.Position | None:
-    """Find out whether and where to go on."""
-    out.mkdir(parents=True, exist_ok=True)
-    before = checkpoint.position(out)
-    if before is None:
-        return None
-    if not resume:
-        raise CheckpointError(
-            f"{out} must be a folder without a run, but it holds one at step {before.step};"
-            " --resume goes on with it"
-        )
-    if before.recipe_hash != fingerprint(to_json(recipe)):
-        from_json(before.recipe, where=str(out / checkpoint.POINTER))
-        raise CheckpointError(f"{out} must hold a run of the same recipe, but it is another one")
-    if before.data_hash != data_hash:
-        raise CheckpointError(f"{out} must hold a run of the same clips, but other ones were given")
-    return before
 
 
 class _Run:

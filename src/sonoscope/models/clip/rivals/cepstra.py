@@ -127,10 +127,7 @@ class Cepstra(NormalisedMaps):
         InputError
             If the sound is too short for one frame.
         """
-        # Half precision would round what stands before the logarithm.
-        with torch.autocast(sound.device.type, enabled=False):
-            maps = (self.maps(sound.float()) - self.mean[:, None]) / self.std[:, None]
-        return maps.transpose(2, 3)
+        return self.normalised(sound).transpose(2, 3)
 
     def maps(
         self, sound: Float[Tensor, "batch sample"]
