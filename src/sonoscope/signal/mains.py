@@ -26,7 +26,7 @@ C_k the harmonics of all and c_k those of one second, smoothed by a penalty on b
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.fft
@@ -173,6 +173,7 @@ class _Spectra:
     step_hz: float
     centre_s: Float64[ndarray, " window"]
     overlap: float  # windows that share a moment
+    floors: dict[int, Float64[ndarray, " window"]] = field(default_factory=dict)
 
     def terms(
         self, grid: Float64[ndarray, " frequency"], harmonics: Sequence[int]
@@ -190,13 +191,17 @@ class _Spectra:
     def _floor(self, hz: Float64[ndarray, " frequency"]) -> Float64[ndarray, "window _"]:
         """Give the median near each frequency over that of an exponential distribution, ln 2."""
         blocks = np.floor(hz / _FLOOR_HZ).astype(int)
-        floors = np.empty((len(self.power), len(hz)))
-        for block in np.unique(blocks):
+        known, which = np.unique(blocks, return_inverse=True)
+        return np.stack([self._floor_of(block) for block in known.tolist()], axis=1)[:, which]
+
+    def _floor_of(self, block: int) -> Float64[ndarray, " window"]:
+        """Give the floor of one block of frequencies; harmonics meet many again and again."""
+        if block not in self.floors:
             low = max(1, int((block - 1) * _FLOOR_HZ / self.step_hz))
             high = int((block + 2) * _FLOOR_HZ / self.step_hz)
-            near = self.power[:, low : high : _PADDING // 2]
-            floors[:, blocks == block] = np.median(near, axis=1)[:, None] / np.log(2)
-        return np.maximum(floors, 1e-30)
+            near = np.median(self.power[:, low : high : _PADDING // 2], axis=1) / np.log(2)
+            self.floors[block] = np.maximum(near, 1e-30)
+        return self.floors[block]
 
 
 def _spectra(heard: Activity, window_s: float, hop_s: float) -> _Spectra:
