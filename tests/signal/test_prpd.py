@@ -92,6 +92,16 @@ def test_a_wheel_is_not_mains() -> None:
     assert not found.locked
 
 
+def test_a_comb_of_sparks_within_the_half_cycle_is_mains() -> None:
+    sixfold = np.arange(0.003, 1.998, 1 / (6 * 50.09))
+    generator = np.random.default_rng(7)
+    spark = (np.arange(len(sixfold)) % 3 < 2) * generator.lognormal(-2, 0.1, len(sixfold))
+    sound = clicks(sixfold, spark, 2.0) + 1e-3 * generator.standard_normal(2 * RATE_HZ)
+    found = phase_resolve(sound, RATE_HZ, TWENTY)
+    assert found.locked
+    assert abs(found.mains_hz - 50.09) < 5e-3
+
+
 def test_the_band_with_the_clock_is_chosen_and_others_are_not() -> None:
     low, _ = floating_bars(50.0, 2.0, centre_hz=15_000)
     high, _ = floating_bars(50.0, 2.0, centre_hz=38_000)

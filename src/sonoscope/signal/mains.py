@@ -152,13 +152,14 @@ def find_mains(
 def find_clock(heard: Activity, low_hz: float, high_hz: float, apart_from: Clock) -> Clock:
     """Find another clock than mains, such as a wheel's passes: less steady, anywhere in a range.
 
-    Frequencies near mains, its half and its double are left out.
+    Frequencies near half the mains and its multiples are left out: sparks that come at equal
+    phases a half cycle make a comb of their own, whose first line is such a multiple.
     """
     spectra = _spectra(heard, _CLOCK_WINDOW_S, _CLOCK_HOP_S)
     steps = int(np.log(high_hz / low_hz) / _CLOCK_STEP)
     grid = low_hz * np.exp(_CLOCK_STEP * np.arange(steps + 1))
     terms = spectra.terms(grid, _HARMONICS)
-    for ratio in (0.5, 1.0, 2.0, 3.0, 4.0):
+    for ratio in (0.5, *range(1, int(high_hz / apart_from.hz) + 2)):
         terms[..., np.abs(grid - ratio * apart_from.hz) < 1 / _CLOCK_WINDOW_S] = 0.0
     path = _path(terms, np.log(grid), _CLOCK_LEAP)
     cells = (high_hz - low_hz) * _CLOCK_WINDOW_S * len(_HARMONICS) * CELLS_A_HZ_S
