@@ -41,12 +41,16 @@ from sonoscope.targets.clip_card import ClipCard
 from sonoscope.targets.clip_label import UNKNOWN
 
 if TYPE_CHECKING:
+    from sonoscope.datasets.clip_sets import FoundClips
     from sonoscope.datasets.scene_set import Reporting, SceneSetRecipe, WrittenSet
+    from sonoscope.metrics.noise_test import LabelledClip, NoiseTestSettings
     from sonoscope.metrics.scored_run import Reading
     from sonoscope.report.comparison import Comparison
+    from sonoscope.report.noise_table import NoiseTable
     from sonoscope.signal.denoise import DenoiseSettings
     from sonoscope.signal.denoise import Plan as DenoisePlan
     from sonoscope.signal.prpd import Prpd, PrpdSettings
+    from sonoscope.simulation.noises import Noise
     from sonoscope.training.reproduce import Plan, PlannedRow, Training, Workplace
     from sonoscope.training.tables import Format as TableFormat
 
@@ -452,6 +456,97 @@ def _drawn(
         write_text(plan.out / file, figure)
         drawn.append((file, caption))
     return drawn
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Robustness:
+    """What `robustness` found of one model.
+
+    Attributes
+    ----------
+    table
+        Scores under every noise, ratio and treatment, and sentences about them.
+    files
+        What was written, by kind.
+    warnings
+        What one must know before trusting the scores.
+    """
+
+    table: "NoiseTable"
+    files: Mapping[str, Path]
+    warnings: tuple[str, ...]
+
+
+def robustness(
+    model: str,
+    data: Path,
+    noises: "Sequence[Noise]",
+    out: Path | None = None,
+    *,
+    folds: Sequence[int] | None = None,
+    settings: "NoiseTestSettings | None" = None,
+    progress: Callable[[float], None] | None = None,
+) -> Robustness:
+    """Let a model name labelled clips under noise, as they are and denoised.
+
+    Parameters
+    ----------
+    model
+        A shipped model's name or a model file.
+    data
+        ESC-50, UrbanSound8K, or a folder a label.
+    noises
+        What hides the clips.
+    out
+        The folder of table, csv and figure; without it nothing is written.
+    folds
+        Which of a published set's folds to hear.
+    progress
+        Told how much was heard so far, 0 to 1.
+
+    Raises
+    ------
+    InputError, SettingError, CheckpointError
+        If model, clips, noises or options cannot be used, or nothing can be written.
+    """
+    from sonoscope.datasets.clip_sets import as_heard, found_clips
+    from sonoscope.metrics.noise_scores import noise_cells
+    from sonoscope.metrics.noise_test import Listener, NoiseTestSettings, heard_in_noise
+    from sonoscope.report.noise_table import NoiseTable, noise_facts, write_noise_table
+    from sonoscope.simulation.noises import warned_of
+
+    settings, classifier = settings or NoiseTestSettings(), open_classifier(model)
+    (window, rate_hz), card = classifier.window_and_rate(), classifier.card
+    found = found_clips(data, folds).known_as(card.labels)
+    if out is not None:
+        made_folder(out)  # what cannot be written is said before all is heard
+    listener = Listener(
+        rate_hz, window, card.labels, classifier.logits, card.temperature, card.threshold
+    )
+    test = heard_in_noise(
+        listener,
+        _told_of(as_heard(found.clips, card.labels, rate_hz, settings.over), found, progress),
+        {noise.name: noise.piece for noise in noises},
+        settings,
+    )
+    table = NoiseTable(
+        f"{card.name} under noise",
+        noise_facts(found.says, test, noises, settings, rate_hz),
+        noise_cells({(0, 0): test}),
+        test.n_labels,
+    )
+    files = {} if out is None else write_noise_table(out, table)
+    return Robustness(table, files, (*found.warnings, *warned_of(noises, rate_hz)))
+
+
+def _told_of(
+    sounds: "Iterable[LabelledClip]", found: "FoundClips", progress: Callable[[float], None] | None
+) -> "Iterator[LabelledClip]":
+    """Tell of clips once the next is asked for."""
+    for heard, sound in enumerate(sounds, start=1):
+        yield sound
+        if progress is not None:
+            progress(heard / len(found.clips))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,6 +19,7 @@ from sonoscope.cli.export import export
 from sonoscope.cli.models import models
 from sonoscope.cli.prpd import prpd
 from sonoscope.cli.reproduce import reproduce
+from sonoscope.cli.robustness import WithRatios, robustness
 from sonoscope.cli.score import score
 from sonoscope.cli.simulate import simulate
 from sonoscope.cli.train import train
@@ -52,6 +53,7 @@ for verb in (
     train,
 ):
     app.command()(verb)
+app.command(cls=WithRatios)(robustness)
 
 
 def _show_version(wanted: bool) -> bool:
