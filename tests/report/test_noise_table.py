@@ -61,7 +61,7 @@ def test_the_table_tells_scores_losses_and_changes() -> None:
     assert "![toy under noise](x.svg)" in told
     assert "unknown" not in told
     assert "## Clips that the model calls unknown, %" in noise_markdown(table(0.125))
-    assert "| rotor | as it is | 12.5 |" in noise_markdown(table(0.125))
+    assert "| rotor | as they are | 12.5 |" in noise_markdown(table(0.125))
 
 
 def test_without_0_db_the_lowest_ratio_tells_the_loss() -> None:

@@ -79,6 +79,28 @@ def noise_cells(tests: Mapping[Place, NoiseTest]) -> list[NoiseCell]:
     return cells
 
 
+def noise_differences(
+    tests: Mapping[Place, NoiseTest],
+    reference: Mapping[Place, NoiseTest],
+    snr_db: float,
+    *,
+    is_denoised: bool = False,
+) -> dict[str, Estimate]:
+    """Estimate what one network scores more than another at a ratio, all noises together.
+
+    By the places that both have; nothing where they share none.
+
+    Raises
+    ------
+    InputError
+        If the originals of a fold differ.
+    """
+    one, other = (
+        _tested(each, ALL, snr_db, is_denoised=is_denoised) for each in (tests, reference)
+    )
+    return clip_differences(one, other)
+
+
 def _tested(
     tests: Mapping[Place, NoiseTest], noise: str, snr_db: float, *, is_denoised: bool
 ) -> dict[Place, Tested]:

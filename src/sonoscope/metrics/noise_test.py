@@ -11,8 +11,8 @@ nothing is limited to full scale. A clip has one piece n of each noise for all r
 treatments, so that differences are paired. The likeliest label counts, however sure: there is no
 "unknown" here, but how many clips fall below the listener's threshold is counted beside.
 
-Clips are heard in windows evenly spread, half of one apart or less; a clip's probabilities are
-their mean (`targets.clip_label`).
+Clips are heard in windows evenly spread; a clip's probabilities are their mean
+(`targets.clip_label`).
 """
 
 import math
@@ -84,6 +84,8 @@ class Listener:
         Its answers to windows.
     temperature, threshold
         By what answers are divided, and the probability below which a clip is "unknown".
+    crops
+        Windows of a clip; as many as follow each other by half a window where None.
     """
 
     rate_hz: int
@@ -92,6 +94,7 @@ class Listener:
     logits: Callable[[Float[ndarray, "batch sample"]], Float[ndarray, "batch label"]]
     temperature: float = 1.0
     threshold: float = 0.0
+    crops: int | None = None
 
     def probability(
         self, sounds: Sequence[Float[ndarray, " sample"]]
@@ -106,8 +109,9 @@ class Listener:
         return together(said, np.array([i for i, _ in cuts], np.int64), len(sounds))
 
     def _windows(self, sound: Float[ndarray, " sample"]) -> Iterator[Float[ndarray, " sample"]]:
-        wanted = len(sliding_starts(len(sound), self.window, max(self.window // 2, 1)))
-        for start in spread_starts(len(sound), self.window, wanted):
+        hop = max(self.window // 2, 1)
+        crops = self.crops or len(sliding_starts(len(sound), self.window, hop))
+        for start in spread_starts(len(sound), self.window, crops):
             cut = sound[start : start + self.window].astype(np.float32)
             yield np.pad(cut, (0, self.window - len(cut)))
 

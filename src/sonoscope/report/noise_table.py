@@ -24,7 +24,7 @@ from sonoscope.signal.denoise import DenoiseSettings
 from sonoscope.simulation.noises import Noise, RecordedNoise
 
 _NAMED = {"accuracy": "Accuracy", "macro_f1": "Macro-F1"}
-_TREATED = {False: "as it is", True: "denoised"}
+TREATED = {False: "as they are", True: "denoised"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def noise_facts(
 ) -> tuple[str, ...]:
     """Say what was heard, under what, and how it was measured."""
     labels = len(set(test.label.tolist()))
-    hidden = "; ".join(_noise_in_words(noise) for noise in noises)
+    hidden = "; ".join(noise_in_words(noise) for noise in noises)
     part = "all of the clip" if asked.over == "whole" else "where something sounds in it"
     return (
         f"Heard: {says}: {len(test.label)} clips of {labels} labels, cut from"
@@ -67,19 +67,21 @@ def noise_facts(
         f" both treatments (seed {asked.seed}).",
         f"Ratio: mean power of a clip over {part} to that of its piece of noise, as the model hears"
         " them. The likeliest label counts, however unsure.",
-        f"Denoised: wavelet packets, {_denoiser_in_words(asked.denoiser)}.",
+        f"Denoised: wavelet packets, {denoiser_in_words(asked.denoiser)}.",
         "In brackets: 95 % intervals, originals drawn again. Losses and changes are paired.",
     )
 
 
-def _noise_in_words(noise: Noise) -> str:
+def noise_in_words(noise: Noise) -> str:
+    """Say what a noise is made of."""
     if isinstance(noise, RecordedNoise):
         count = len(noise.files)
         return f"{noise.name} ({count} recording{'s' * (count > 1)}, {noise.duration_s:.0f} s)"
     return f"{noise.name} (simulated, another for each clip)"
 
 
-def _denoiser_in_words(how: DenoiseSettings) -> str:
+def denoiser_in_words(how: DenoiseSettings) -> str:
+    """Say how clips are denoised."""
     leaves = "all leaves" if how.choice.keep == "all" else f"leaves from score {how.choice.limit:g}"
     return (
         f"{how.wavelet}, depth {how.depth}, {how.basis} basis, {leaves}, {how.rule} threshold,"
@@ -146,11 +148,11 @@ def _scores(cells: Sequence[NoiseCell], score: str) -> str:
     rows = rows_of(cells)
     ratios = _ratios(cells)
     lost = lost_at(ratios)
-    heads = ["Noise", "Clips", *_heads(ratios), f"Loss to {minus(f'{lost:g}')} dB"]
+    heads = ["Noise", "Clips", *heads_of(ratios), f"Loss to {minus(f'{lost:g}')} dB"]
     lines = [
         [
             noise_told(noise),
-            _TREATED[is_denoised],
+            TREATED[is_denoised],
             *(score_told(row[ratio].scores[score]) for ratio in ratios),
             gain_told(row[lost].loss[score]),
         ]
@@ -166,16 +168,16 @@ def _gains(cells: Sequence[NoiseCell]) -> str:
         for (noise, is_denoised), row in rows_of(cells).items()
         if is_denoised
     ]
-    return markdown_table(["Noise", *_heads(ratios)], lines)
+    return markdown_table(["Noise", *heads_of(ratios)], lines)
 
 
 def _unknown(cells: Sequence[NoiseCell]) -> str:
     ratios = _ratios(cells)
     lines = [
-        [noise_told(noise), _TREATED[is_denoised], *(percent(row[r].unknown) for r in ratios)]
+        [noise_told(noise), TREATED[is_denoised], *(percent(row[r].unknown) for r in ratios)]
         for (noise, is_denoised), row in rows_of(cells).items()
     ]
-    return markdown_table(["Noise", "Clips", *_heads(ratios)], lines)
+    return markdown_table(["Noise", "Clips", *heads_of(ratios)], lines)
 
 
 def noise_told(noise: str) -> str:
@@ -183,7 +185,8 @@ def noise_told(noise: str) -> str:
     return "all together" if noise == ALL else noise
 
 
-def _heads(ratios: Iterable[float]) -> list[str]:
+def heads_of(ratios: Iterable[float]) -> list[str]:
+    """Give the heads of columns of ratios."""
     return ["Clean" if math.isinf(r) else f"{told_ratio(r)} dB" for r in ratios]
 
 
@@ -200,7 +203,7 @@ def figure_of(table: NoiseTable, score: str = "accuracy") -> NoiseFigure:
             noise_told(noise),
             [
                 Line(
-                    _TREATED[is_denoised],
+                    TREATED[is_denoised],
                     [rows[noise, is_denoised][ratio].scores[score] for ratio in ratios],
                 )
                 for is_denoised in (False, True)
