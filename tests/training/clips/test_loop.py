@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -16,11 +17,14 @@ from safetensors.torch import load_file
 
 from sonoscope.core.errors import CheckpointError, SettingError, SonoscopeError
 from sonoscope.inference.classifier import Classifier
+from sonoscope.models.clip.build import AudioFormerNetwork
+from sonoscope.models.clip.rivals.audio_former import AudioFormerSettings
 from sonoscope.training import checkpoint
 from sonoscope.training.clips.assembly import clip_parts, gather_clips, train_clips
 from sonoscope.training.clips.export import export_clips
 from sonoscope.training.clips.log import read_rows
-from sonoscope.training.clips.loop import fit_clips
+from sonoscope.training.clips.loop import ClipProgress, fit_clips
+from sonoscope.training.clips.losses import ClipLossSettings
 from sonoscope.training.clips.recipe import ClipValidation
 from sonoscope.training.clips.scored import read_heard, read_scored
 
@@ -139,6 +143,39 @@ def test_killed_at_any_moment_it_ends_with_the_same_weights(
         assert_same(whole / name, out / name)
     log, other = (read_rows(folder / "log.csv") for folder in (whole, out))
     assert [row.macro_f1 for row in log] == [row.macro_f1 for row in other]
+
+
+@pytest.mark.slow
+def test_own_losses_are_gone_on_with_before_and_after_names_are_learnt(
+    tmp_path: Path, tiny_clips: ModuleType, tones: Path
+) -> None:
+    """Stopped at steps 10 and 20, with checkpoints at 5 and 15; gaps are filled up to step 12."""
+    body = AudioFormerSettings(width=16, layers=1, heads=2, inner=16, books=2, codes=8, views=2)
+    network = AudioFormerNetwork(tiny_clips.NETWORK.maps, body=replace(body, pretraining=0.4))
+    own = ClipLossSettings("own", smoothing=0.1)
+    often = replace(tiny_clips.RECIPE.validation, every_epochs=1)
+    recipe = replace(tiny_clips.RECIPE, epochs=5, network=network, loss=own, validation=often)
+    material = gather_clips(recipe, tones)
+    machine = replace(tiny_clips.ONE, checkpoint_every=5)
+    parts = clip_parts(material)
+
+    def stop(at: int, progress: ClipProgress) -> None:
+        if progress.step == at:
+            raise KeyboardInterrupt
+
+    whole, out = tmp_path / "whole", tmp_path / "stopped"
+    fit = partial(fit_clips, material.recipe, parts=parts, resume=True, machine=machine)
+    fit(out=whole)
+    for at in (10, 20):
+        with pytest.raises(KeyboardInterrupt):
+            fit(out=out, on_progress=partial(stop, at))
+    fit(out=out)
+    for name in ("checkpoint-000030.safetensors", "best.safetensors"):
+        assert_same(whole / name, out / name)
+    rows = read_rows(out / "log.csv")
+    assert [row.step for row in rows] == [6, 12, 18, 24, 30]
+    # no rate falls for what is said before names are learnt
+    assert {row.learning_rate for row in rows[:4]} == {recipe.learning_rate}
 
 
 @pytest.mark.slow

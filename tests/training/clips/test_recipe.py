@@ -59,6 +59,19 @@ def test_defaults_are_the_papers_but_for_its_masks() -> None:
     assert (recipe.optimizer, recipe.epochs, recipe.batch_size) == ("adam", 100, 128)
 
 
+def test_what_a_network_cannot_do_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    begin = 'name = "x"\nkind = "clips"\n'
+    path.write_text(begin + 'loss = { kind = "own" }\nnetwork = { kind = "resnet18" }\n')
+    with pytest.raises(SettingError, match=r"of names unless network\.kind is \"audio_former\""):
+        read_clip_recipe(path)
+    path.write_text(begin + 'loss = { kind = "own" }\nnetwork = { kind = "audio_former" }\n')
+    assert read_clip_recipe(path).loss.kind == "own"
+    path.write_text(begin + 'mixing = { frequency = 0.2 }\nnetwork = { kind = "eat" }\n')
+    with pytest.raises(SettingError, match=r"mixing\.frequency must be 0 .* but 0\.2 was given"):
+        read_clip_recipe(path)
+
+
 def test_an_unknown_key_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_text('name = "x"\nkind = "clips"\n[mixing]\nmood = 1\n')

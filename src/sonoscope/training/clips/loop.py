@@ -20,13 +20,14 @@ from torch import Tensor, nn
 
 from sonoscope.core.errors import CheckpointError, SonoscopeError
 from sonoscope.metrics.classification import ClipScores
-from sonoscope.models.clip.build import ClipNetwork, normalise_clips
+from sonoscope.models.clip.build import AudioFormerNetwork, ClipNetwork, normalise_clips
+from sonoscope.models.clip.rivals.audio_former import AudioFormer
 from sonoscope.models.masking import Masking
 from sonoscope.training import checkpoint, ema
 from sonoscope.training.batches import made_ahead, one_thread_each
 from sonoscope.training.clips.listening import ClipSet, answers
 from sonoscope.training.clips.log import ClipRow, read_rows, write_rows
-from sonoscope.training.clips.losses import clip_loss
+from sonoscope.training.clips.losses import clip_loss, smoothed
 from sonoscope.training.clips.mixing import mixed_bands
 from sonoscope.training.clips.recipe import ClipRecipe, from_json, to_json
 from sonoscope.training.clips.stream import ClipBatch, ClipStream
@@ -86,6 +87,14 @@ Listener = Callable[[ClipProgress], None]
 def n_steps(recipe: ClipRecipe, n_train: int) -> int:
     """Tell how many steps hear every clip as often as the recipe asks for."""
     return -(-recipe.epochs * n_train // recipe.batch_size)
+
+
+def nameless_share(recipe: ClipRecipe) -> float:
+    """Tell in what share of the steps no names are learnt, whose validations decide no rate."""
+    network = recipe.network
+    if recipe.loss.kind == "own" and isinstance(network, AudioFormerNetwork):
+        return network.body.pretraining
+    return 0.0
 
 
 def fit_clips(
@@ -167,6 +176,7 @@ class _Run:
         self.optimizer = _optimizer(self.network, recipe)
         self.masking = Masking(recipe.masking).train()
         self.steps = n_steps(recipe, parts.n_train)
+        self.nameless = nameless_share(recipe)
         self.step, self.elapsed_s = 0, 0.0
         self.rows: list[ClipRow] = []
         self.losses: list[Tensor] = []
@@ -239,10 +249,7 @@ class _Run:
         rate = self._rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        maps = self._maps(batch)
-        with self._autocast():
-            logits = self.network.body(*maps)
-        error = clip_loss(logits.float(), batch.target, recipe.loss)
+        error = self._error(self._maps(batch), batch.target)
         error.backward()  # type: ignore[no-untyped-call]
         if recipe.gradient_clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), recipe.gradient_clip)
@@ -250,6 +257,15 @@ class _Run:
         self.optimizer.zero_grad()
         ema.follow(self.average, self.network, recipe.ema_decay, self.step + 1)
         self.losses.append(error.detach())
+
+    def _error(self, maps: list[Tensor], target: Tensor) -> Tensor:
+        body, how = self.network.body, self.recipe.loss
+        with self._autocast():
+            if how.kind == "own" and isinstance(body, AudioFormer):
+                done = self.step / self.steps
+                return body.own_loss(maps[0], smoothed(target, how.smoothing), done)
+            logits = body(*maps)
+        return clip_loss(logits.float(), target, how)
 
     def _maps(self, batch: ClipBatch) -> list[Tensor]:
         """Give what the body takes; of the first input bands are mixed and parts hidden."""
@@ -269,7 +285,9 @@ class _Run:
     def _rate(self, step: int) -> float:
         recipe = self.recipe
         scores = [
-            None if math.isnan(row.validation_loss) else row.validation_loss for row in self.rows
+            None if math.isnan(row.validation_loss) else row.validation_loss
+            for row in self.rows
+            if row.step > self.nameless * self.steps
         ]
         rate = rate_of(
             recipe.schedule, step, self.steps, recipe.learning_rate, recipe.warmup_share, scores

@@ -5,6 +5,7 @@ With logits z, targets t (a share a label, which may add up to less than 1) and 
     cross_entropy   -1/B sum t ln softmax(z)
     kl              the same less the entropy of the targets: 0 where nothing is left to learn
     bce             -1/B sum of t ln s(z) + (1 - t) ln(1 - s(z)),   s the logistic function
+    own             what the network itself asks for: AudioFormer's gaps, views and contrast
 
 Smoothing by e makes t (1 - e) + e / n of n labels, of "bce" t (1 - e) + e / 2.
 
@@ -21,9 +22,10 @@ from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, log_softmax
 
+from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT
 
-ClipLoss = Literal["cross_entropy", "kl", "bce"]
+ClipLoss = Literal["cross_entropy", "kl", "bce", "own"]
 
 
 @settings(config=STRICT)
@@ -47,22 +49,25 @@ def clip_loss(
     target: Float[Tensor, "batch label"],
     how: ClipLossSettings,
 ) -> Float[Tensor, ""]:
-    """Give the mean error of a batch."""
+    """Give the mean error of a batch of names; not of a loss that is the network's own."""
     match how.kind:
         case "cross_entropy":
-            return _cross_entropy(logits, _smoothed(target, how.smoothing))
+            return _cross_entropy(logits, smoothed(target, how.smoothing))
         case "kl":
-            smooth = _smoothed(target, how.smoothing)
+            smooth = smoothed(target, how.smoothing)
             return _cross_entropy(logits, smooth) + torch.xlogy(smooth, smooth).sum(dim=1).mean()
         case "bce":
             smooth = target * (1 - how.smoothing) + how.smoothing / 2
             each = binary_cross_entropy_with_logits(logits, smooth, reduction="none")
             return each.sum(dim=1).mean()
+        case "own":
+            raise SettingError('loss.kind must tell a loss of names, but "own" was given')
         case _:
             assert_never(how.kind)
 
 
-def _smoothed(target: Float[Tensor, "batch label"], share: float) -> Float[Tensor, "batch label"]:
+def smoothed(target: Float[Tensor, "batch label"], share: float) -> Float[Tensor, "batch label"]:
+    """Share some of every target out among all labels."""
     return target * (1 - share) + share / target.shape[1]
 
 

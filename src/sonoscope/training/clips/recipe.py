@@ -15,7 +15,12 @@ from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT, from_table
 from sonoscope.core.toml_file import read_toml
 from sonoscope.datasets.clip_folds import ClipSplit
-from sonoscope.models.clip.build import ClipNetworkSettings, EfficientNetNetwork
+from sonoscope.models.clip.build import (
+    AudioFormerNetwork,
+    ClipNetworkSettings,
+    EfficientNetNetwork,
+)
+from sonoscope.models.clip.rivals.raw_sound import RawSoundSettings
 from sonoscope.models.masking import MaskingSettings
 from sonoscope.training.clips.losses import ClipLossSettings
 from sonoscope.training.clips.mixing import MixingSettings
@@ -161,6 +166,20 @@ class ClipRecipe:
             raise ValueError(
                 "data.split.validation_share must be above 0 where the best validation is kept or"
                 " the rate waits for one, but 0 was given"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_done_with_its_network(self) -> "ClipRecipe":
+        if self.loss.kind == "own" and not isinstance(self.network, AudioFormerNetwork):
+            raise ValueError(
+                'loss.kind must be of names unless network.kind is "audio_former", which alone has'
+                " losses of its own"
+            )
+        if self.mixing.frequency and isinstance(self.network.maps, RawSoundSettings):
+            raise ValueError(
+                "mixing.frequency must be 0 for a network that takes samples, whose bands cannot be"
+                f" mixed, but {self.mixing.frequency:g} was given"
             )
         return self
 

@@ -7,6 +7,7 @@ import torch
 from tests.models.listening import noise
 
 from sonoscope.core.errors import InputError
+from sonoscope.models.clip.rivals import audio_former
 from sonoscope.models.clip.rivals.audio_former import (
     AudioFormer,
     AudioFormerSettings,
@@ -93,6 +94,38 @@ def test_fine_tuning_names_every_view_and_weighs_the_contrast() -> None:
         total[contrast] = network.fine_tuning_loss(maps, target).item()
     assert total[1.0] - total[0.5] == pytest.approx(total[0.5] - total[0.0], abs=1e-5)
     assert total[0.5] > total[0.0]
+
+
+def test_it_fills_gaps_first_and_then_names() -> None:
+    network = small(AudioFormerSettings(**{**SMALL.__dict__, "pretraining": 0.5}))
+    maps, target = noise(4, 1, 6, 40), torch.eye(5)[[0, 1, 1, 2]]
+    for done, named in ((0.0, False), (0.49, False), (0.5, True), (0.9, True)):
+        network.zero_grad()
+        torch.autograd.backward(network.own_loss(maps, target, done))
+        assert (network.answer.weight.grad is not None) == named
+        assert (network.contrasted.weight.grad is not None) == named
+        assert (network.guess.weight.grad is None) == named
+        assert network.places.table.grad is not None
+
+
+def test_clips_of_no_label_are_not_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[int]] = []
+
+    def note(features: torch.Tensor, labels: torch.Tensor, _temperature: float) -> torch.Tensor:
+        asked.append(labels.tolist())
+        return features.sum() * 0
+
+    monkeypatch.setattr(audio_former, "supervised_contrast", note)
+    target = torch.stack([torch.full((5,), 0.2), torch.eye(5)[0], torch.eye(5)[3] * 0.7])
+    small().fine_tuning_loss(noise(3, 1, 6, 40), target)
+    assert asked == [[5, 0, 3] * SMALL.views]
+
+
+def test_half_precision_leaves_the_contrast_as_it_is() -> None:
+    features, labels = noise(6, 8), torch.tensor([0, 0, 1, 1, 2, 2])
+    whole = supervised_contrast(features, labels, 0.05)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(supervised_contrast(features, labels, 0.05), whole)
 
 
 def test_contrast_is_khoslas() -> None:

@@ -9,7 +9,8 @@ It learns in three steps. `learn_codes` finds the books, from maps of the traini
 `gap_loss` hides a share of the tokens and asks for their codes: no labels are needed. Then
 `fine_tuning_loss` tells several views of each clip, drawn near its own codes, and adds to their
 cross-entropy a supervised contrastive loss, for which all views of all clips of a label are alike.
-It also learns by cross-entropy alone, as any network here.
+`own_loss` is these two, one after the other. It also learns by cross-entropy alone, as any network
+here.
 
 An adaptation. AudioFormer takes its codes from a published neural codec, learns from two million
 clips of AudioSet, and its network is that of a language model; its repository could not be had.
@@ -61,6 +62,8 @@ class AudioFormerSettings:
         Share dropped in training.
     longest_tokens
         Tokens of the longest clip that it can take.
+    pretraining
+        Share of a training by its own losses in which it fills gaps, before it learns labels.
     hidden
         Share of the tokens that are hidden to be guessed.
     views
@@ -80,6 +83,7 @@ class AudioFormerSettings:
     inner: Count = 1024
     dropout: Share = 0.1
     longest_tokens: Count = 512
+    pretraining: Share = 0.3
     hidden: Annotated[float, Field(gt=0, lt=1)] = 0.15
     views: Annotated[int, Field(ge=2)] = 2
     view_temperature: Positive = 0.1
@@ -161,10 +165,26 @@ class AudioFormer(nn.Module):
         vectors = torch.cat([self._vectors(maps).flatten(0, 1) for maps in batches])
         self.quantiser.learn(vectors, generator, rounds)
 
-    def gap_loss(
-        self, maps: Float[Tensor, "batch channel bin frame"], generator: torch.Generator
+    def own_loss(
+        self,
+        maps: Float[Tensor, "batch channel bin frame"],
+        target: Float[Tensor, "batch label"],
+        done: float,
     ) -> Float[Tensor, ""]:
-        """Hide tokens and ask for their codes: mean cross-entropy in nats a code."""
+        """Give what is asked for once a share of the training is done: first gaps, then labels."""
+        if done < self.settings.pretraining:
+            return self.gap_loss(maps)
+        return self.fine_tuning_loss(maps, target)
+
+    def gap_loss(
+        self,
+        maps: Float[Tensor, "batch channel bin frame"],
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, ""]:
+        """Hide tokens and ask for their codes: mean cross-entropy in nats a code.
+
+        Without a generator torch's own on the CPU draws what is hidden.
+        """
         codes = self.quantiser(self._vectors(maps))
         hidden = torch.rand(codes.shape[:2], generator=generator) < self.settings.hidden
         hidden[:, 0] |= ~hidden.any(dim=1)  # of each clip something is asked
@@ -178,16 +198,19 @@ class AudioFormer(nn.Module):
     ) -> Float[Tensor, ""]:
         """Name several views of each clip, and bring those of a label together.
 
-        Targets are shares of labels; in contrast to others, a clip is of the label that has most.
+        Targets are shares of labels; in contrast to others, a clip is of the label that has most,
+        and clips of which all labels have as much are of one more.
         """
         n_views = self.settings.views
         vectors = self._vectors(maps).repeat(n_views, 1, 1)
         codes = self.quantiser(vectors, self.settings.view_temperature)
         read = self._read(self._embedded(codes))[:, 0]
         every = target.repeat(n_views, 1)
-        named = cross_entropy(self.answer(read), every)
+        named = cross_entropy(self.answer(read).float(), every)
+        is_of_one = every.amax(dim=1) > every.amin(dim=1)
+        label = torch.where(is_of_one, every.argmax(dim=1), every.shape[1])
         alike = supervised_contrast(
-            self.contrasted(read), every.argmax(dim=1), self.settings.contrast_temperature
+            self.contrasted(read), label, self.settings.contrast_temperature
         )
         return named + self.settings.contrast * alike
 
@@ -197,7 +220,8 @@ class AudioFormer(nn.Module):
         tokens = torch.where(hidden[..., None], self.gap, self._embedded(codes))
         read = self._read(tokens)[:, 1:][hidden]
         guessed: Tensor = self.guess(read)
-        return cross_entropy(guessed.reshape(-1, self.settings.codes), codes[hidden].flatten())
+        each = guessed.float().reshape(-1, self.settings.codes)
+        return cross_entropy(each, codes[hidden].flatten())
 
     def _vectors(
         self, maps: Float[Tensor, "batch channel bin frame"]
@@ -231,8 +255,9 @@ def supervised_contrast(
     Least where examples of a label lie in one direction and others elsewhere. Examples that are
     alone with their label are not asked.
     """
-    near = normalize(features.float(), dim=1)
-    likeness = near @ near.T / temperature
+    with torch.autocast(features.device.type, enabled=False):  # half precision hides what is near
+        near = normalize(features.float(), dim=1)
+        likeness = near @ near.T / temperature
     itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
     likeness = likeness.masked_fill(itself, -torch.inf)
     share = likeness.log_softmax(dim=1).masked_fill(itself, 0.0)
