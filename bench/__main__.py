@@ -9,6 +9,7 @@ from bench import (
     calibration,
     clip_networks,
     clip_rivals,
+    clip_tables,
     decoding,
     denoising,
     direct_sound,
@@ -62,6 +63,7 @@ BENCHES = {
     "prpd": prpd,
     "clip_networks": clip_networks,
     "clip_rivals": clip_rivals,
+    "clip_tables": clip_tables,
 }
 
 

@@ -1,11 +1,11 @@
-"""The verb `reproduce`: a table of the localisation paper, trained and scored row by row."""
+"""The verb `reproduce`: a table of a paper, trained and scored row by row."""
 
 import importlib.util
 import multiprocessing
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
-    from sonoscope.training.reproduce import Plan, Training
+    from sonoscope.training.clips.reproduce import ClipPlan
+    from sonoscope.training.reproduce import Plan
+    from sonoscope.training.table_work import KeptInFolder
     from sonoscope.training.tables import Format
 
 _LOOKS_EVERY_S = 2.0
@@ -42,6 +44,14 @@ class Size(StrEnum):
     PAPER = "paper"
 
 
+class ClipSet(StrEnum):
+    """Which clips."""
+
+    ESC10 = "esc10"
+    ESC50 = "esc50"
+    URBANSOUND8K = "urbansound8k"
+
+
 class Directions(StrEnum):
     """How directions are scored in the table for reading."""
 
@@ -56,7 +66,7 @@ def reproduce(
         typer.Argument(
             help="seld-table3 (CNN, CRNN, challenge systems, M-CRNN), seld-table4 (attention), "
             "seld-table5 (ratio), seld-table6 (all), or seld-ablations (head, loss, mask, blocks, "
-            "augmentations)."
+            "augmentations); ega-table1 (EGA and its rivals) or ega-table2 (what its parts bring)."
         ),
     ],
     *,
@@ -66,13 +76,19 @@ def reproduce(
             envvar="SONOSCOPE_DATA",
             help="Folder in which tau2019/ lies: foa_dev/, mic_dev/, metadata_dev/ as published, "
             "or made by `sonoscope simulate recipes/tau2019_24k.toml --tables TABLES --data CLIPS "
-            "--out DATA/tau2019` from the published tables.",
+            "--out DATA/tau2019` from the published tables; of the ega tables, in which esc50/ or "
+            "urbansound8k/ lies as published.",
         ),
     ],
     out: Annotated[
         Path, typer.Option(help="Folder of the table and of its trainings; tables may share it.")
     ],
-    sound: Annotated[Sound, typer.Option("--format", help="Channel formats.")] = Sound.BOTH,
+    sound: Annotated[
+        Sound | None, typer.Option("--format", help="Channel formats of a seld table; both.")
+    ] = None,
+    clips: Annotated[
+        ClipSet | None, typer.Option("--set", help="Clips of an ega table; esc10.")
+    ] = None,
     folds: Annotated[
         str | None, typer.Option(help="Test folds, as in 1,2,3,4; the scale's where left out.")
     ] = None,
@@ -87,12 +103,13 @@ def reproduce(
         str | None, typer.Option(help="Only these rows, by their names, separated by commas.")
     ] = None,
     directions: Annotated[
-        Directions,
+        Directions | None,
         typer.Option(
-            help="Rounded to 10 degrees for the organisers' scorer, as those who took part did; "
-            "as they are, for the same; or strict. The csv has all three."
+            help="Of a seld table: rounded to 10 degrees for the organisers' scorer, as those who "
+            "took part did; as they are, for the same; or strict. The csv has all "
+            "three. Rounded where left out."
         ),
-    ] = Directions.ROUNDED,
+    ] = None,
     jobs: Annotated[
         int, typer.Option(min=1, help="Trainings at once, each in a process of its own.")
     ] = 1,
@@ -107,8 +124,9 @@ def reproduce(
 ) -> None:
     """Train and score the rows of a table; stopped at any moment, it goes on when called again.
 
-    Each channel format has a table of its own, OUT/NAME-FORMAT.md (NAME-FORMAT-paper.md at scale
-    paper) and .csv; it shows every training of its rows in OUT, from earlier calls too.
+    Each channel format (of ega tables each set of clips) has a table of its own, OUT/NAME-FORMAT.md
+    (NAME-FORMAT-paper.md at scale paper) and .csv; it shows every training of its rows in OUT, from
+    earlier calls too.
     """
     if any(importlib.util.find_spec(name) is None for name in EXTRA):
         raise SettingError(
@@ -116,27 +134,77 @@ def reproduce(
         )
     from sonoscope import pipeline
     from sonoscope.training import seld_tables
+    from sonoscope.training.clips import ega_tables
     from sonoscope.training.loop import Machine
-    from sonoscope.training.reproduce import Asked, Workplace, planned
+    from sonoscope.training.reproduce import Workplace
+
+    names = (*seld_tables.TABLES, *ega_tables.TABLES)
+    if name not in names:
+        raise SettingError(f"NAME must be one of {', '.join(names)}, but {name} was given")
+    where = Workplace(data, Machine(device.value, 1, workers, threads, checkpoint_every))
+    asked = _numbers(folds), seeds, _split(rows)
+    if name in ega_tables.TABLES:
+        _refuse(name, {"--format": sound, "--directions": directions})
+        of_clips = _clip_plan(name, clips or ClipSet.ESC10, scale, asked, out)
+        with _watched(of_clips) as tell:
+            pipeline.reproduce_clips(of_clips, where, jobs=jobs, on_end=tell)
+        _ended(of_clips, [of_clips.name])
+        return
+    _refuse(name, {"--set": clips})
+    plan = _plan(name, sound or Sound.BOTH, scale, asked, out)
+    reading = directions or Directions.ROUNDED
+    with _watched(plan) as tell:
+        pipeline.reproduce(plan, where, jobs=jobs, reading=reading.value, on_end=tell)
+    _ended(plan, [plan.named(heard_as) for heard_as in plan.formats])
+
+
+_Asked = tuple[tuple[int, ...] | None, int | None, tuple[str, ...]]
+"""Folds, seeds and rows."""
+
+
+def _refuse(name: str, given: Mapping[str, object]) -> None:
+    """Refuse options of other tables."""
+    for option, value in given.items():
+        if value is not None:
+            raise SettingError(f"{option} must be left out with {name}, but {value} was given")
+
+
+def _plan(name: str, sound: Sound, scale: Size, asked: _Asked, out: Path) -> "Plan":
+    from sonoscope.training import seld_tables
+    from sonoscope.training.reproduce import Asked, planned
 
     formats: dict[Sound, tuple[Format, ...]] = {
         Sound.FOA: ("foa",),
         Sound.MIC: ("mic",),
         Sound.BOTH: ("foa", "mic"),
     }
-    asked = Asked(formats[sound], _numbers(folds), seeds, _split(rows))
-    plan = planned(seld_tables.table(name), seld_tables.SCALES[scale.value], asked, out)
-    machine = Machine(device.value, 1, workers, threads, checkpoint_every)
+    table = seld_tables.table(name)
+    return planned(table, seld_tables.SCALES[scale.value], Asked(formats[sound], *asked), out)
+
+
+def _clip_plan(name: str, clips: ClipSet, scale: Size, asked: _Asked, out: Path) -> "ClipPlan":
+    from sonoscope.training.clips import ega_tables
+    from sonoscope.training.clips.reproduce import AskedClips, planned_clips
+
+    table, size = ega_tables.TABLES[name], ega_tables.SCALES[scale.value]
+    return planned_clips(table, clips.value, size, AskedClips(*asked), out)
+
+
+@contextmanager
+def _watched(plan: "Plan | ClipPlan") -> "Iterator[_Watch]":
+    """Show how far trainings are, and end them all with an interrupt."""
     try:
-        with _children_end_with_an_interrupt(), _told(plan) as tell:
-            pipeline.reproduce(
-                plan, Workplace(data, machine), jobs=jobs, reading=directions.value, on_end=tell
-            )
+        with _children_end_with_an_interrupt(), _told(plan) as watch:
+            yield watch
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the last checkpoints", file=sys.stderr)
         raise typer.Exit(1) from None
-    for heard_as in plan.formats:
-        print(out / f"{plan.named(heard_as)}.md")
+
+
+def _ended(plan: "Plan | ClipPlan", names: list[str]) -> None:
+    """Name the tables that were written, and what could not be done."""
+    for name in names:
+        print(plan.out / f"{name}.md")
     if failed := [each for each in plan.trainings if not each.is_done]:
         for training in failed:
             print(f"{training.folder.name}:{training.why_not}", file=sys.stderr)
@@ -178,14 +246,14 @@ def _children_end_with_an_interrupt() -> Iterator[None]:
 class _Watch:
     """A bar for all trainings with the time left, and one for each that is at work."""
 
-    def __init__(self, bar: "Bar", plan: "Plan") -> None:
+    def __init__(self, bar: "Bar", plan: "Plan | ClipPlan") -> None:
         self.bar, self.trainings = bar, plan.trainings
         self.left = [each for each in self.trainings if not each.is_done]
         self.whole = bar.add_task("all", total=max(len(self.left), 1), told="")
         self.tasks: dict[Path, TaskID] = {}
         self.over = threading.Event()
 
-    def __call__(self, training: "Training") -> None:
+    def __call__(self, training: "KeptInFolder") -> None:
         """Take note of a training that has ended."""
         state = "failed" if training.why_not else "done"
         self.bar.console.print(f"{state}: {training.folder.name}", highlight=False)
@@ -218,7 +286,7 @@ class _Watch:
 
 
 @contextmanager
-def _told(plan: "Plan") -> "Iterator[_Watch]":
+def _told(plan: "Plan | ClipPlan") -> "Iterator[_Watch]":
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar

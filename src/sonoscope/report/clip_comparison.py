@@ -1,4 +1,4 @@
-"""Clip networks compared in one table: Markdown for reading, csv for reckoning.
+"""Clip networks compared in one table: Markdown for reading, csv for reckoning, a picture.
 
 Beside each score stand its spread over seeds (±) and its 95 % interval over originals; below are
 the paired differences from each reference, bold where zero lies outside the interval.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sonoscope.metrics.clip_estimates import CLIP_SCORES, clip_differences, clip_estimates
 from sonoscope.metrics.estimates import Estimate, Place, Tested
+from sonoscope.report.clip_figure import Shown, clip_figure
 from sonoscope.report.comparison import NOTHING, csv_text, markdown_table
 from sonoscope.report.files import replace_text
 from sonoscope.report.markup import minus
@@ -60,7 +61,9 @@ class ClipComparison:
 
 
 def write_clip_comparison(folder: Path, comparison: ClipComparison) -> None:
-    """Write NAME.md and NAME.csv."""
+    """Write NAME.md, NAME.csv and, once there is a result, NAME.svg."""
+    if any(row.runs for row in comparison.rows):
+        replace_text(folder / f"{comparison.name}.svg", _picture(comparison))
     replace_text(folder / f"{comparison.name}.md", clip_markdown(comparison))
     lines = [_line(row, comparison) for row in comparison.rows]
     replace_text(folder / f"{comparison.name}.csv", csv_text(lines))
@@ -72,9 +75,23 @@ def clip_markdown(comparison: ClipComparison) -> str:
     parts = [f"# {comparison.name}: {comparison.title}", *comparison.facts, _scores(rows)]
     for reference in _references(comparison):
         parts += _compared(rows, reference)
+    if any(row.runs for row in rows):
+        parts.append(f"![{comparison.title}]({comparison.name}.svg)")
     if missing := [f"- {row.name}: {', '.join(row.missing)}" for row in rows if row.missing]:
         parts.append("## Still missing\n\n" + "\n".join(missing))
     return "\n\n".join(parts) + "\n"
+
+
+def _picture(comparison: ClipComparison) -> str:
+    """Draw the networks that have results, differences from the first reference."""
+    done = [row for row in comparison.rows if row.runs]
+    first = next((row for row in done if row.name == comparison.references[0]), None)
+    shown = []
+    for row in done:
+        against = {} if first is None or row is first else first.runs
+        gain = clip_differences(row.runs, against).get("macro_f1")
+        shown.append(Shown(row.name, clip_estimates(row.runs)["macro_f1"], gain, row.f1))
+    return clip_figure(comparison.title, comparison.references[0], shown)
 
 
 def _references(comparison: ClipComparison) -> list[ComparedClips]:

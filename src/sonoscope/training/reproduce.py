@@ -15,7 +15,6 @@ the same training share it. What has a result is done.
 """
 
 import platform
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +42,15 @@ from sonoscope.training.hearing import FRAMES_PER_S, hear, readings, table
 from sonoscope.training.loop import Listener, Machine, Progress, fit
 from sonoscope.training.material import Material, data_hash, gather
 from sonoscope.training.recipe import TrainRecipe, fingerprint, to_json
-from sonoscope.training.table_work import RESULT, KeptInFolder, Now, attempt, carry_out_each
+from sonoscope.training.table_work import (
+    RESULT,
+    KeptInFolder,
+    Now,
+    attempt,
+    carry_out_each,
+    known_of,
+    places_in,
+)
 from sonoscope.training.tables import Format, Row, Scale, Table, recipes_of
 
 HEARD = "heard.npz"
@@ -198,22 +205,13 @@ def shown(plan: Plan, heard_as: Format) -> tuple[PlannedRow, ...]:
     or begun: what another call came to stays in the table.
     """
     asked = {row.row.name: row.trainings for row in plan.rows if row.heard_as == heard_as}
-    places = _places(plan.out, heard_as)
+    places = places_in(plan.out, heard_as)
     rows = []
     for row in plan.table.rows:
         here = (_training(row, heard_as, *place, plan.scale, plan.out) for place in places)
-        known = (*asked.get(row.name, ()), *(each for each in here if each.folder.is_dir()))
-        once = {each.folder: each for each in known}
-        order = sorted(once.values(), key=lambda each: (each.seed, each.fold))
-        rows.append(PlannedRow(row, heard_as, tuple(order)))
+        known = known_of(asked.get(row.name, ()), here)
+        rows.append(PlannedRow(row, heard_as, known))
     return tuple(rows)
-
-
-def _places(out: Path, heard_as: Format) -> list[tuple[int, int]]:
-    """List the folds and seeds of all trainings in a folder, of whatever row."""
-    told = re.compile(rf"-{heard_as}-fold([1-4])-seed(\d+)-")
-    found = [told.search(folder.name) for folder in (out / "runs").glob("*")]
-    return sorted({(int(each[1]), int(each[2])) for each in found if each})
 
 
 def check_data(plan: Plan, data: Path) -> None:

@@ -10,8 +10,9 @@ OUT/runs/NETWORK-...-3f9c2b71aa/
 
 import json
 import math
+import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -30,11 +31,15 @@ class KeptInFolder:
 
     Attributes
     ----------
+    fold, seed
+        Which it is of its row.
     folder
-        Where it is kept.
+        Where it is kept; its name ends in -fold1-seed0- and a fingerprint of what is trained.
     """
 
     __slots__ = ()
+    fold: int
+    seed: int
     folder: Path
 
     @property
@@ -50,6 +55,24 @@ class KeptInFolder:
 
 
 Work = TypeVar("Work", bound=KeptInFolder)
+
+
+def in_order(trainings: Iterable[Work]) -> tuple[Work, ...]:
+    """Give each training once, in the order of seeds and folds."""
+    once = {each.folder: each for each in trainings}
+    return tuple(sorted(once.values(), key=lambda each: (each.seed, each.fold)))
+
+
+def known_of(asked: Iterable[Work], possible: Iterable[Work]) -> tuple[Work, ...]:
+    """Give the trainings that are asked for, and those of the possible ones that lie there."""
+    return in_order((*asked, *(each for each in possible if each.folder.is_dir())))
+
+
+def places_in(out: Path, mark: str) -> list[tuple[int, int]]:
+    """List the folds and seeds of all trainings in a table's folder with a mark before them."""
+    told = re.compile(rf"-{re.escape(mark)}-fold(\d+)-seed(\d+)-")
+    found = [told.search(folder.name) for folder in (out / "runs").glob("*")]
+    return sorted({(int(each[1]), int(each[2])) for each in found if each})
 
 
 def carry_out_each(

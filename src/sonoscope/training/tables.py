@@ -8,7 +8,7 @@ called: the recipe's own name is the same for all.
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import from_table
@@ -123,13 +123,37 @@ class Table:
         SettingError
             If the table has no such row.
         """
-        known = [row.name for row in self.rows]
-        for name in names:
-            if name not in known:
-                raise SettingError(
-                    f"rows of {self.name} must be among {', '.join(known)}, but {name} was given"
-                )
-        return tuple(row for row in self.rows if not names or row.name in names)
+        return some_rows(self.name, self.rows, names)
+
+
+@runtime_checkable
+class Named(Protocol):
+    """A row of whatever table."""
+
+    @property
+    def name(self) -> str:
+        """Tell what it is called by."""
+        ...
+
+
+AnyRow = TypeVar("AnyRow", bound=Named)
+
+
+def some_rows(table: str, rows: Sequence[AnyRow], names: Sequence[str]) -> tuple[AnyRow, ...]:
+    """Choose rows of a table by their names; all where none is named.
+
+    Raises
+    ------
+    SettingError
+        If the table has no such row.
+    """
+    known = [row.name for row in rows]
+    for name in names:
+        if name not in known:
+            raise SettingError(
+                f"rows of {table} must be among {', '.join(known)}, but {name} was given"
+            )
+    return tuple(row for row in rows if not names or row.name in names)
 
 
 @dataclass(frozen=True, slots=True)
