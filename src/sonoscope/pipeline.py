@@ -43,15 +43,19 @@ from sonoscope.targets.clip_label import UNKNOWN
 if TYPE_CHECKING:
     from sonoscope.datasets.clip_sets import FoundClips
     from sonoscope.datasets.scene_set import Reporting, SceneSetRecipe, WrittenSet
+    from sonoscope.inference.diagnosis import DiagnosisSettings, Listener
     from sonoscope.metrics.noise_test import LabelledClip, NoiseTestSettings
     from sonoscope.metrics.scored_run import Reading
     from sonoscope.report.clip_comparison import ClipComparison
     from sonoscope.report.comparison import Comparison
+    from sonoscope.report.diagnosis_page import DiagnosisReport
     from sonoscope.report.noise_table import NoiseTable
     from sonoscope.signal.denoise import DenoiseSettings
     from sonoscope.signal.denoise import Plan as DenoisePlan
     from sonoscope.signal.prpd import Prpd, PrpdSettings
     from sonoscope.simulation.noises import Noise
+    from sonoscope.targets.diagnosis import Answer, Window
+    from sonoscope.targets.discharge_card import DischargeCard
     from sonoscope.training.clips.reproduce import ClipPlan, ClipTraining
     from sonoscope.training.reproduce import Plan, PlannedRow, Training, Workplace
     from sonoscope.training.tables import Format as TableFormat
@@ -67,6 +71,7 @@ SOUNDS_MODEL = "sounds50"
 _CURVE_FRAMES = 2000
 _DENOISE_BLOCK = 1 << 18  # numbers read at once
 _GUESS_RATE_HZ, _GUESS_S = 8_000, 30  # the guess listens below 500 Hz
+_OVERVIEW_COLUMNS = 1200
 _PRPD_BLOCK = 1 << 20  # numbers read at once
 _CHECK_S, _CHECK_BLOCKS, _CHECK_KEPT = 10, 30, 3  # seconds in a block, blocks read, loudest kept
 
@@ -730,6 +735,137 @@ def resolve_phase(path: Path, out: Path, wanted: "PrpdSettings") -> PhaseResolve
     else:
         heard_as = f"the mean power of {file.n_channels} channels, without regard to directions"
     return PhaseResolved(file, heard_as, found, files, (file.warning,) if file.warning else ())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Diagnosed:
+    """What `diagnose` found in one recording.
+
+    Attributes
+    ----------
+    file
+        The recording.
+    heard_as
+        Which of its channels were listened to, in words.
+    named_by
+        The network's name, or "references".
+    answer, windows
+        What it came to, and of what.
+    strongest
+        The number of the window that shows it best.
+    files
+        What was written: `report` and `windows`.
+    warnings
+        What one must know before trusting it.
+    """
+
+    file: AudioFile
+    heard_as: str
+    named_by: str
+    answer: "Answer"
+    windows: "tuple[Window, ...]"
+    strongest: int
+    files: Mapping[str, Path]
+    warnings: tuple[str, ...]
+
+
+def diagnose(
+    path: Path,
+    out: Path | None = None,
+    *,
+    wanted: "DiagnosisSettings | None" = None,
+    progress: Callable[[float], None] | None = None,
+) -> Diagnosed:
+    """Tell whether a recording holds discharges, of what kind and how strong.
+
+    Parameters
+    ----------
+    path
+        The recording, of any length; it is read by blocks.
+    out
+        The folder for report.html and windows.csv; without it nothing is written.
+    wanted
+        How to listen.
+    progress
+        Told how much was heard so far, 0 to 1.
+
+    Raises
+    ------
+    InputError, SettingError, CheckpointError
+        If the recording, the settings or the model cannot be used, or nothing can be written.
+    """
+    from sonoscope.inference import diagnosis as heard
+    from sonoscope.report.diagnosis_page import write_diagnosis
+    from sonoscope.report.linear_spectrogram import LinearColumns
+    from sonoscope.report.severity_table import windows_csv
+    from sonoscope.targets.diagnosis import answer, strongest
+
+    file, wanted = probe(path), wanted or heard.DiagnosisSettings()
+    listener = heard.Listener.of(file, wanted)
+    columns = LinearColumns(file.rate_hz, file.n_samples, _OVERVIEW_COLUMNS)
+    windows = heard.hear(file, listener, None if out is None else columns.feed, progress)
+    given = answer(windows)
+    plans = heard.plans(file, listener, windows, given)
+    given = answer(windows, heard.doubted(windows, given, plans))
+    number = strongest(windows, given)
+    found = Diagnosed(
+        file, listener.heard_as, listener.named_by, given, windows, number, {},
+        heard.warnings(file, listener, windows),
+    )  # fmt: skip
+    if out is None:
+        return found
+    files = {"report": made_folder(out) / "report.html", "windows": out / "windows.csv"}
+    write_text(files["windows"], windows_csv(windows))
+    write_diagnosis(
+        files["report"], _diagnosis_report(found, listener, plans.get(number), columns.finish())
+    )
+    return replace(found, files=files)
+
+
+def _diagnosis_report(
+    found: Diagnosed, listener: "Listener", plan: "DenoisePlan | None", overview: Spectrogram
+) -> "DiagnosisReport":
+    """Look closely at the strongest window, and put all on one page."""
+    from sonoscope.inference.diagnosis import read_window
+    from sonoscope.report.before_after import Listened
+    from sonoscope.report.diagnosis_page import Closer, DiagnosisReport
+    from sonoscope.signal.denoise import cleaned, planned
+    from sonoscope.signal.references import shipped
+
+    file, window = found.file, found.windows[found.strongest]
+    samples = read_window(file, listener, found.strongest)
+    plan = plan or planned(lambda: [samples], file.rate_hz)
+    before, after = (Listened(file.rate_hz, samples.shape[1], seen=True) for _ in range(2))
+    for _ in after.through(cleaned(before.through([samples]), plan)):
+        pass
+    pattern = listener.pattern(samples, file.rate_hz, window.band)
+    card = listener.card
+    low, high = (edge / 1e3 for edge in window.band)
+    return DiagnosisReport(
+        title=_title(file),
+        duration_s=file.duration_s,
+        answer=found.answer,
+        windows=found.windows,
+        closer=Closer(window, pattern, plan, before.picture(), after.picture()),
+        overview=overview,
+        known=shipped(),
+        model=None if card is None else _discharge_model(card),
+        facts={
+            "Recording": f"{file.rate_hz / 1e3:g} kHz, {found.heard_as}",
+            "Listened to": f"{low:g} to {high:g} kHz",
+            "Mains": f"{window.clock_hz:.2f} Hz" if window.clock == "mains" else "not found",
+            "Kinds named by": "network" if card else "reference patterns",
+        },
+        warnings=found.warnings,
+        settings=listener.settings(len(found.windows)),
+    )
+
+
+def _discharge_model(card: "DischargeCard") -> ModelCard:
+    facts = {"Learnt from": card.trained_on, "Attribution": card.attribution}
+    for name, figures in card.metrics.items():
+        facts[f"Scores on {name}"] = ", ".join(f"{key} {figures[key]:g}" for key in figures)
+    return ModelCard(card.name, card.version, card.labels, card.licence, facts)
 
 
 def _told_or_guessed(file: AudioFile, told: Format) -> tuple[ChannelFormat, MicArray | None]:

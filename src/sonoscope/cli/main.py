@@ -15,6 +15,7 @@ from sonoscope.cli.check_format import check_format
 from sonoscope.cli.classify import classify
 from sonoscope.cli.demo import demo
 from sonoscope.cli.denoise import denoise
+from sonoscope.cli.diagnose import diagnose
 from sonoscope.cli.export import export
 from sonoscope.cli.models import models
 from sonoscope.cli.prpd import prpd
@@ -44,6 +45,7 @@ for verb in (
     classify,
     demo,
     denoise,
+    diagnose,
     export,
     models,
     prpd,

@@ -73,7 +73,7 @@ def write_combined(path: Path, entries: Sequence[Entry]) -> None:
 def _row(index: Path, entry: Entry) -> str:
     name = text(entry.name)
     if entry.report is not None:
-        name = element("a", name, href=_link(entry.report, index.parent))
+        name = element("a", name, href=link(entry.report, index.parent))
     first = element("td", name, class_="word wide")
     if entry.failure:
         cells = element("td", text(entry.failure), colspan=3, class_="word wide failure")
@@ -88,7 +88,7 @@ def _row(index: Path, entry: Entry) -> str:
     return element("tr", first + cells)
 
 
-def _link(target: Path, folder: Path) -> str:
+def link(target: Path, folder: Path) -> str:
     """Give a relative address; a colon or a hash in a name stays part of the name."""
     return "./" + quote(Path(os.path.relpath(target, folder)).as_posix())
 

@@ -419,9 +419,9 @@ def _details(report: Report) -> str:
     model = report.model
     card = {"Name": model.name, "Version": model.version, "Licence": model.licence}
     card |= {"Labels": ", ".join(model.labels)} | dict(model.facts)
-    parts = [element("h3", "Model") + _definitions(card)]
+    parts = [element("h3", "Model") + definitions(card)]
     if report.settings:
-        parts.append(element("h3", "Settings") + _definitions(report.settings))
+        parts.append(element("h3", "Settings") + definitions(report.settings))
     reading = "reading.html" if report.places else "reading_names.html"
     blocks = element(
         "details", element("summary", "Model and settings") + "".join(parts)
@@ -429,7 +429,8 @@ def _details(report: Report) -> str:
     return element("section", blocks)
 
 
-def _definitions(facts: Mapping[str, str]) -> str:
+def definitions(facts: Mapping[str, str]) -> str:
+    """Draw facts as a list, name to value; those without a value are left out."""
     rows = "".join(
         element("dt", text(name)) + element("dd", text(value))
         for name, value in facts.items()

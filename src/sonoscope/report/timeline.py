@@ -160,6 +160,49 @@ def activity_panel(
     )
 
 
+def trend_panel(
+    title: str,
+    curves: Mapping[str, Float[ndarray, " span"]],
+    edges_s: Float[ndarray, " edge"],
+    marks: Sequence[tuple[float, str]],
+    duration_s: float,
+) -> str:
+    """Draw figures that hold for a span of time each, as steps; a gap where one is NaN.
+
+    Parameters
+    ----------
+    curves
+        By their class in the style sheet.
+    edges_s
+        Between spans, one more than there are values.
+    marks
+        Heights and their words, lowest first: the first and the last are the panel's ends.
+    """
+    low, high = marks[0][0], marks[-1][0]
+    rules = "".join(
+        f"M0 {number((high - mark) / (high - low), 4)}H{number(duration_s)}" for mark, _ in marks
+    )
+    drawn = element("path", d=rules, class_="rule")
+    for kind, values in curves.items():
+        heights = np.clip((high - values) / (high - low), 0, 1).tolist()
+        line, open_ = "", False
+        for start, end, height in zip(edges_s[:-1].tolist(), edges_s[1:].tolist(), heights,
+                                      strict=True):  # fmt: skip
+            if np.isnan(height):
+                open_ = False
+                continue
+            line += f"{'L' if open_ else 'M'}{start:.7g} {height:.4f}H{end:.7g}"
+            open_ = True
+        drawn += element("path", d=line, class_=kind) if line else ""
+    ticks = [((high - mark) / (high - low), word) for mark, word in marks]
+    return _panel(
+        "trend",
+        element("span", text(title)),
+        _gutter(ticks),
+        _plot(drawn, duration_s, 0, 1, title),
+    )
+
+
 def _curve(activity: Float[ndarray, " frame"], duration_s: float, top: float, bottom: float) -> str:
     """Draw a stepped area; runs of equal height become one step, so that silence costs nothing."""
     heights = np.floor(_CURVE_STEPS * np.clip(pooled(activity), 0, 1) + 1e-6).astype(int)

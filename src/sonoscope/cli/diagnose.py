@@ -1,0 +1,199 @@
+"""The verb `diagnose`: recordings in; discharges, how strong they are and what to do out."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sonoscope.cli.analyze import IN_PART, REFUSED, folders
+from sonoscope.cli.screen import progress_bar, quiet_libraries
+from sonoscope.core.errors import SettingError, SonoscopeError
+
+if TYPE_CHECKING:
+    from sonoscope.inference.diagnosis import DiagnosisSettings
+    from sonoscope.pipeline import Diagnosed
+    from sonoscope.report.diagnosis_index import DiagnosedEntry
+
+INDEX_PAGE, INDEX_CSV = "index.html", "diagnoses.csv"
+_MAINS = {"50": 50.0, "60": 60.0, "16.7": 16.7}
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The recordings.")]
+Out = Annotated[
+    Path | None, typer.Option(help="Folder for the reports; without it nothing is written.")
+]
+Mains = Annotated[
+    str | None, typer.Option(metavar="HZ", help="50, 60 or 16.7; found if not given.")
+]
+Channel = Annotated[
+    int | None,
+    typer.Option(min=1, help="Which channel, counted from 1; the mean power of all if not given."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME_OR_FILE",
+        help="A model that names discharges, or `references` to name them by reference patterns.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a recording.")]
+
+
+def diagnose(
+    files: Files,
+    *,
+    out: Out = None,
+    mains: Mains = None,
+    channel: Channel = None,
+    model: Model = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell whether recordings hold electrical discharges, of what kind, how strong, what to do.
+
+    Recordings of 32 kHz or more, of any length and number of channels; 96 kHz or more holds
+    ultrasound. They are heard in windows of two seconds. With --out there is a folder OUT/NAME/
+    for each with report.html, one page for people, and windows.csv; several recordings get
+    OUT/index.html and OUT/diagnoses.csv. A recording that cannot be read costs a line and exit
+    code 1; the rest goes on. Kinds were learnt from simulated discharges; levels are uncalibrated.
+    """
+    # its matrix products are small, and idle BLAS threads would spin on the windows' cores
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    wanted = settings(mains, channel, model)
+    with quiet_libraries():
+        from sonoscope.inference.diagnosis import open_namer
+
+        open_namer(model)  # a model that cannot be used is said once, not for each file
+        entries = list(_each(files, out, wanted, as_json=as_json))
+        if out is not None and len(files) > 1:
+            _write_together(out, entries)
+    bad = sum(bool(entry.failure) for entry in entries)
+    if bad:
+        raise typer.Exit(REFUSED if bad == len(files) else IN_PART)
+
+
+def settings(mains: str | None, channel: int | None, model: str | None) -> "DiagnosisSettings":
+    """Turn options into settings."""
+    from sonoscope.inference.diagnosis import DiagnosisSettings
+
+    if mains is not None and mains not in _MAINS:
+        raise SettingError(f"--mains must be 50, 60 or 16.7, but {mains} was given")
+    return DiagnosisSettings(
+        None if mains is None else _MAINS[mains], None if channel is None else channel - 1, model
+    )
+
+
+def _each(
+    files: list[Path], out: Path | None, wanted: "DiagnosisSettings", *, as_json: bool
+) -> Iterator["DiagnosedEntry"]:
+    """Diagnose one recording after the other; of one that cannot be, tell why."""
+    from sonoscope import pipeline
+    from sonoscope.report.diagnosis_index import DiagnosedEntry
+
+    names = [path.name for path in files]
+    given = folders(files, out or Path(), (INDEX_CSV, INDEX_PAGE))
+    for path, folder in zip(files, given, strict=True):
+        name = path.name if names.count(path.name) == 1 else str(path)
+        name = name.encode("utf-8", "replace").decode()  # a file name need not be valid text
+        try:
+            with progress_bar(path.name) as progress:
+                found = pipeline.diagnose(
+                    path, None if out is None else folder, wanted=wanted, progress=progress
+                )
+        except SonoscopeError as error:
+            failure = " ".join(str(error).split())
+            print(f"sonoscope: {failure}", file=sys.stderr)
+            yield DiagnosedEntry(name, failure=failure)
+            continue
+        for warning in found.warnings:
+            print(f"sonoscope: {path}: {warning}", file=sys.stderr)
+        print(json.dumps(as_object(found)) if as_json else "\n".join(lines(found)), flush=True)
+        yield DiagnosedEntry(
+            name,
+            found.file.duration_s,
+            found.answer,
+            found.windows[found.strongest],
+            found.files.get("report"),
+        )
+
+
+def _write_together(out: Path, entries: "list[DiagnosedEntry]") -> None:
+    from sonoscope.core.durable import write_text
+    from sonoscope.pipeline import made_folder
+    from sonoscope.report.diagnosis_index import diagnoses_csv, index_page
+
+    write_text(made_folder(out) / INDEX_CSV, diagnoses_csv(entries))
+    write_text(out / INDEX_PAGE, index_page(out, entries))
+
+
+def as_object(found: "Diagnosed") -> dict[str, Any]:
+    """Give what `--json` prints; what is not known is null."""
+    from sonoscope.report.advice import advised, headline
+
+    given = found.answer
+    return {
+        "file": str(found.file.path),
+        "duration_s": round(found.file.duration_s, 6),
+        "channels": found.heard_as,
+        "named_by": found.named_by,
+        "answer": headline(given),
+        "status": given.status,
+        "kinds": [
+            {
+                "kind": kind,
+                "confidence": round(given.confidence[kind], 4),
+                "windows": given.count[kind],
+            }
+            for kind in given.kinds
+        ],
+        "tentative": given.tentative,
+        "strongest": _window(found, found.strongest),
+        "windows": [_window(found, number) for number in range(len(found.windows))],
+        "next": [step for advice in advised(given) for step in advice.steps],
+        "files": {kind: str(path) for kind, path in found.files.items()},
+        "warnings": list(found.warnings),
+    }
+
+
+def _window(found: "Diagnosed", number: int) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    window = found.windows[number]
+    figures = asdict(window.severity)
+    return {
+        "start_s": round(window.start_s, 4),
+        "end_s": round(window.end_s, 4),
+        "said": list(window.said),
+        "confidence": {kind: round(sure, 4) for kind, sure in window.confidence.items()},
+        "band_hz": list(window.band),
+        "clock": window.clock,
+        "clock_hz": None if window.clock_hz is None else round(window.clock_hz, 4),
+        **{name: None if value is None else round(value, 4) for name, value in figures.items()},
+    }
+
+
+def lines(found: "Diagnosed") -> list[str]:
+    """Say it to people."""
+    from sonoscope.report.advice import advised, headline
+    from sonoscope.report.diagnosis_page import in_words
+    from sonoscope.report.severity_table import MAIN
+
+    file, given, window = found.file, found.answer, found.windows[found.strongest]
+    by = "likeness" if found.named_by == "references" else "confidence"
+    strong = [
+        f"{each.name.lower()} {each.value(window.severity)}"
+        for each in MAIN
+        if getattr(window.severity, each.field) is not None
+    ]
+    rows = [
+        ("because", in_words(given, window, file.duration_s, by)),
+        ("strength", ", ".join(strong)),
+        ("next", advised(given)[0].steps[0]),
+        *((kind, str(path)) for kind, path in found.files.items()),
+    ]
+    return [
+        f"{file.path}: {headline(given)}",
+        *(f"  {name:<9} {told}" for name, told in rows),
+    ]
