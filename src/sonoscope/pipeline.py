@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from sonoscope.report.clip_comparison import ClipComparison
     from sonoscope.report.comparison import Comparison
     from sonoscope.report.diagnosis_page import DiagnosisReport
+    from sonoscope.report.noise_comparison import NoiseComparison
     from sonoscope.report.noise_table import NoiseTable
     from sonoscope.signal.denoise import DenoiseSettings
     from sonoscope.signal.denoise import Plan as DenoisePlan
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from sonoscope.targets.diagnosis import Answer, Window
     from sonoscope.targets.discharge_card import DischargeCard
     from sonoscope.training.clips.reproduce import ClipPlan, ClipTraining
+    from sonoscope.training.clips.under_noise import NoisePlan, NoiseWork
     from sonoscope.training.reproduce import Plan, PlannedRow, Training, Workplace
     from sonoscope.training.tables import Format as TableFormat
 
@@ -554,6 +556,62 @@ def _told_of(
         yield sound
         if progress is not None:
             progress(heard / len(found.clips))
+
+
+def reproduce_noise(
+    plan: "NoisePlan",
+    where: "Workplace",
+    *,
+    jobs: int = 1,
+    on_end: "Callable[[NoiseWork], None] | None" = None,
+) -> None:
+    """Let the trainings of a table that are done hear noise, and write the table after each.
+
+    Raises
+    ------
+    InputError, SettingError
+        As `reproduce`.
+    """
+    from sonoscope.report.noise_comparison import write_noise_comparison
+    from sonoscope.training.clips.reproduce import check_clips
+    from sonoscope.training.clips.under_noise import carry_out_noise
+
+    check_clips(plan.clips, where.data)
+    if not plan.trainings:
+        raise SettingError(
+            f"{plan.out} must hold trainings that are done, of those that {plan.name} asks for, but"
+            " holds none: `sonoscope reproduce ega-table1` and `ega-table2` train them"
+        )
+    write_noise_comparison(plan.out, _compared_under_noise(plan))
+    for work in carry_out_noise(plan, where, jobs):
+        write_noise_comparison(plan.out, _compared_under_noise(plan))
+        if on_end is not None:
+            on_end(work)
+
+
+def _compared_under_noise(plan: "NoisePlan") -> "NoiseComparison":
+    """Collect what the networks of a table have said under noise so far."""
+    from sonoscope.report.noise_comparison import ComparedUnderNoise, NoiseComparison
+    from sonoscope.report.noise_table import denoiser_in_words, noise_in_words
+    from sonoscope.training.clips.under_noise import NOISES, PUBLISHED
+
+    heard, missing, table = plan.heard(), plan.missing(), plan.clips.table
+    rows = [
+        ComparedUnderNoise(
+            row.name, heard[row.name], missing[row.name], PUBLISHED.get(row.name, {})
+        )
+        for row in table.rows
+    ]
+    facts = (
+        plan.clips.scale.says,
+        f"Noises: {'; '.join(noise_in_words(noise) for noise in NOISES)}; none was trained on."
+        " Ratio: mean power of the whole clip to that of its piece of noise.",
+        f"Denoised: wavelet packets, {denoiser_in_words(plan.settings.denoiser)}; no network was"
+        " trained on denoised clips.",
+        "The paper's figures are of private recordings under noises that it does not describe: they"
+        " stand beside, and are neither reached nor missed.",
+    )
+    return NoiseComparison(plan.name, table.title, rows, table.references[0], facts)
 
 
 def reproduce_clips(

@@ -32,9 +32,10 @@ def tiny_tables(monkeypatch: pytest.MonkeyPatch) -> None:
         (["seld-table4", *WORDS, "--scale", "tiny"], "'tiny' is not one of"),
         (["seld-table4", *WORDS, "--seeds", "0"], "greater than or equal to 1"),
         (["seld-table4", *WORDS, "--set", "esc50"], "--set must be left out with seld-table4"),
-        (["ega-table4", *WORDS], "seld-ablations, ega-table1, ega-table2, but ega-table4"),
+        (["ega-table4", *WORDS], "ega-table1, ega-table2, ega-table3, but ega-table4"),
         (["ega-table1", *WORDS, "--format", "foa"], "--format must be left out with ega-table1"),
         (["ega-table1", *WORDS, "--folds", "6"], "folds must be among 1 to 5, but 6"),
+        (["ega-table3", *WORDS, "--format", "foa"], "--format must be left out with ega-table3"),
         (["ega-table2", *WORDS, "--rows", "EGA,x"], "rows of ega-table2 must be among baseline"),
     ],
 )

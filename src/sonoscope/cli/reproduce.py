@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from sonoscope.training.clips.reproduce import ClipPlan
+    from sonoscope.training.clips.under_noise import NoisePlan
     from sonoscope.training.reproduce import Plan
     from sonoscope.training.table_work import KeptInFolder
     from sonoscope.training.tables import Format
@@ -66,7 +67,8 @@ def reproduce(
         typer.Argument(
             help="seld-table3 (CNN, CRNN, challenge systems, M-CRNN), seld-table4 (attention), "
             "seld-table5 (ratio), seld-table6 (all), or seld-ablations (head, loss, mask, blocks, "
-            "augmentations); ega-table1 (EGA and its rivals) or ega-table2 (what its parts bring)."
+            "augmentations); ega-table1 (EGA and its rivals), ega-table2 (what its parts bring) or "
+            "ega-table3 (both under noise: hears what these two have trained in OUT)."
         ),
     ],
     *,
@@ -135,14 +137,22 @@ def reproduce(
     from sonoscope import pipeline
     from sonoscope.training import seld_tables
     from sonoscope.training.clips import ega_tables
+    from sonoscope.training.clips.under_noise import TABLE3, NoisePlan
     from sonoscope.training.loop import Machine
     from sonoscope.training.reproduce import Workplace
 
-    names = (*seld_tables.TABLES, *ega_tables.TABLES)
+    names = (*seld_tables.TABLES, *ega_tables.TABLES, TABLE3.name)
     if name not in names:
         raise SettingError(f"NAME must be one of {', '.join(names)}, but {name} was given")
     where = Workplace(data, Machine(device.value, 1, workers, threads, checkpoint_every))
     asked = _numbers(folds), seeds, _split(rows)
+    if name == TABLE3.name:
+        _refuse(name, {"--format": sound, "--directions": directions})
+        heard = NoisePlan(_clip_plan(name, clips or ClipSet.ESC10, scale, asked, out))
+        with _watched(heard) as tell:
+            pipeline.reproduce_noise(heard, where, jobs=jobs, on_end=tell)
+        _ended(heard, [heard.name])
+        return
     if name in ega_tables.TABLES:
         _refuse(name, {"--format": sound, "--directions": directions})
         of_clips = _clip_plan(name, clips or ClipSet.ESC10, scale, asked, out)
@@ -185,13 +195,14 @@ def _plan(name: str, sound: Sound, scale: Size, asked: _Asked, out: Path) -> "Pl
 def _clip_plan(name: str, clips: ClipSet, scale: Size, asked: _Asked, out: Path) -> "ClipPlan":
     from sonoscope.training.clips import ega_tables
     from sonoscope.training.clips.reproduce import AskedClips, planned_clips
+    from sonoscope.training.clips.under_noise import TABLE3
 
-    table, size = ega_tables.TABLES[name], ega_tables.SCALES[scale.value]
+    table, size = {**ega_tables.TABLES, TABLE3.name: TABLE3}[name], ega_tables.SCALES[scale.value]
     return planned_clips(table, clips.value, size, AskedClips(*asked), out)
 
 
 @contextmanager
-def _watched(plan: "Plan | ClipPlan") -> "Iterator[_Watch]":
+def _watched(plan: "Plan | ClipPlan | NoisePlan") -> "Iterator[_Watch]":
     """Show how far trainings are, and end them all with an interrupt."""
     try:
         with _children_end_with_an_interrupt(), _told(plan) as watch:
@@ -201,7 +212,7 @@ def _watched(plan: "Plan | ClipPlan") -> "Iterator[_Watch]":
         raise typer.Exit(1) from None
 
 
-def _ended(plan: "Plan | ClipPlan", names: list[str]) -> None:
+def _ended(plan: "Plan | ClipPlan | NoisePlan", names: list[str]) -> None:
     """Name the tables that were written, and what could not be done."""
     for name in names:
         print(plan.out / f"{name}.md")
@@ -246,7 +257,7 @@ def _children_end_with_an_interrupt() -> Iterator[None]:
 class _Watch:
     """A bar for all trainings with the time left, and one for each that is at work."""
 
-    def __init__(self, bar: "Bar", plan: "Plan | ClipPlan") -> None:
+    def __init__(self, bar: "Bar", plan: "Plan | ClipPlan | NoisePlan") -> None:
         self.bar, self.trainings = bar, plan.trainings
         self.left = [each for each in self.trainings if not each.is_done]
         self.whole = bar.add_task("all", total=max(len(self.left), 1), told="")
@@ -286,7 +297,7 @@ class _Watch:
 
 
 @contextmanager
-def _told(plan: "Plan | ClipPlan") -> "Iterator[_Watch]":
+def _told(plan: "Plan | ClipPlan | NoisePlan") -> "Iterator[_Watch]":
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
