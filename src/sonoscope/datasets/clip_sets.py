@@ -85,22 +85,38 @@ def found_clips(where: Path, folds: Collection[int] | None = None) -> FoundClips
     Raises
     ------
     SettingError
-        If folds are not told, are none of the set's, or are told of a folder a label.
+        If folds are not told, are none of the set's, or are told of a folder a label, or a set lies
+        deeper.
     InputError
         If a table or a sound file is missing.
     """
-    if (where / "esc50.csv").is_file() or (where / "meta" / "esc50.csv").is_file():
+    if _is_esc50(where):
         chosen = _chosen(folds, range(1, 6), "ESC-50")
         return FoundClips(_says("ESC-50", chosen), tuple(esc50.clips(where, folds=chosen)))
-    if (where / "metadata" / "UrbanSound8K.csv").is_file():
+    if _is_urbansound8k(where):
         chosen = _chosen(folds, urbansound8k.FOLDS, "UrbanSound8K")
         found = urbansound8k.clips(where, folds=chosen)
         return FoundClips(_says("UrbanSound8K", chosen), tuple(found))
+    within = [each for each in (where / "esc50", where / "urbansound8k") if _is_set(each)]
+    if within:
+        raise SettingError(f"--data must be a set's own folder, {within[0]}, but {where} was given")
     if folds is not None:
         raise SettingError(
             f"--folds must go with ESC-50 or UrbanSound8K, but {where} holds neither's table"
         )
     return FoundClips(where.resolve().name, tuple(folder.clips(where)))
+
+
+def _is_esc50(where: Path) -> bool:
+    return (where / "esc50.csv").is_file() or (where / "meta" / "esc50.csv").is_file()
+
+
+def _is_urbansound8k(where: Path) -> bool:
+    return (where / "metadata" / "UrbanSound8K.csv").is_file()
+
+
+def _is_set(where: Path) -> bool:
+    return _is_esc50(where) or _is_urbansound8k(where)
 
 
 def _chosen(folds: Collection[int] | None, known: Collection[int], name: str) -> tuple[int, ...]:
