@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from jaxtyping import Float
 from numpy import ndarray
+from tests.inference.discharge_toy import card_with, toy
 from tests.signal.pulse_sounds import RATE_HZ, floating_bars
 
 from sonoscope.cli.main import main
@@ -80,6 +81,28 @@ def test_the_object_holds_every_window_and_what_to_do(
     assert len(answer["next"]) >= 3
     assert Path(answer["files"]["report"]).is_file()
     assert NOT_CALIBRATED in answer["warnings"][0]
+
+
+@pytest.mark.parametrize("labels", [("corona", "floating", "brush"), ("one", "two", "three")])
+def test_a_network_names_two_at_once_and_kinds_of_its_own(
+    tmp_path: Path,
+    bars: ndarray,
+    labels: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = toy(tmp_path / "toy.onnx", card_with(labels=labels, trained_on="nothing at all"))
+    told = ["--model", str(model), "--out", str(tmp_path / "out"), "--json"]
+    assert main(["diagnose", written(tmp_path / "a.wav", bars), *told]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    answer = json.loads(printed.out)
+    assert answer["named_by"] == "toy"
+    assert {each["kind"] for each in answer["kinds"]} == {*labels[:2]}
+    assert all(each["confidence"] > 0.9 for each in answer["kinds"])
+    page = (tmp_path / "out" / "a" / "report.html").read_text()
+    assert "the network toy 1" in page
+    assert "nothing at all" in page
+    assert NOT_CALIBRATED not in page
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,8 @@ def test_every_kind_has_advice_and_every_answer_a_headline() -> None:
         assert advised(found) == (KINDS[kind],)
         assert headline(found).startswith("Signs of ")
         rare = answer([window(kind)] + [window("nothing")] * 9)
+        doubted = answer([window(kind)] * 3, {kind})
+        assert "denoising leaves nothing" in in_words(doubted, window(kind), 6.0, "confidence")
         assert headline(rare) == f"Possible signs of {KINDS[kind].name}, not sure"
     strange = answer([window("lightning")] * 3)
     assert "unclear kind" in headline(strange)

@@ -162,7 +162,7 @@ LIMITS = (
     "The phase has no reference: which half cycle is the positive one, and where the voltage "
     "crosses zero, is not in the sound. Patterns are drawn where their likeliest kind lies.",
     "Kinds were learnt from simulated discharges; no open recording of real ones in air was found. "
-    "Confidence is how often it was right on simulated recordings, not in your plant.",
+    "Confidence was made to fit simulated recordings, not those of your plant.",
     "A clock of the mains shows that something electrical is heard, not that it is a discharge: "
     "drives, chargers and lamps keep that clock too.",
 )

@@ -18,7 +18,7 @@ from sonoscope.report.diagnosis_figures import ends_db, pattern_figure, shade_st
 from sonoscope.report.files import replace_text
 from sonoscope.report.markup import asset, element, minus, text
 from sonoscope.report.page import ModelCard, definitions, whole_page
-from sonoscope.report.palette import looks, style_sheet
+from sonoscope.report.palette import Look, looks, style_sheet
 from sonoscope.report.severity_table import cards, table
 from sonoscope.report.spectrogram import Spectrogram
 from sonoscope.report.timeline import (
@@ -123,11 +123,11 @@ def render_diagnosis(report: DiagnosisReport) -> str:
             _details(report),
         ]
     )
-    labels = list(_LANES.values())
+    labels = list(_looks(report))
     data = {
         "labels": labels,
         "events": [
-            [labels.index(_LANES[event.label]), round(event.onset_s, 3), round(event.offset_s, 3),
+            [labels.index(_lane(event.label)), round(event.onset_s, 3), round(event.offset_s, 3),
              None, None, round(event.score, 3), None, None]
             for event in events(report.windows)
         ],
@@ -179,6 +179,8 @@ def _told(given: Answer, by: str) -> str:
     match given.status:
         case "found":
             return f"named {said}."
+        case "possible" if given.doubted:
+            return f"named {said}, but denoising leaves nothing sudden in the band heard."
         case "possible" if named:
             return f"named {said}: too little to be sure."
         case "possible":
@@ -320,7 +322,7 @@ def _sound(report: DiagnosisReport) -> str:
 
 def _over_time(report: DiagnosisReport) -> str:
     windows, span = report.windows, report.duration_s
-    look_of = looks(_LANES.values())
+    look_of = _looks(report)
     found = events(windows)
     tracks = [Track(_renamed(event), None) for event in found]
     heard = {track.event.label for track in tracks}
@@ -368,7 +370,17 @@ def _number(value: float | None) -> float:
 
 
 def _renamed(event: Event) -> Event:
-    return replace(event, label=_LANES[event.label])
+    return replace(event, label=_lane(event.label))
+
+
+def _lane(label: str) -> str:
+    return _LANES.get(label, label)
+
+
+def _looks(report: DiagnosisReport) -> dict[str, Look]:
+    """Give every lane its look; a model may know kinds of its own."""
+    own = [_lane(event.label) for event in events(report.windows)]
+    return looks(dict.fromkeys([*_LANES.values(), *own]))
 
 
 def _level_marks(levels: Float64[ndarray, " level"]) -> list[tuple[float, str]]:

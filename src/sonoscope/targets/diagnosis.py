@@ -95,6 +95,8 @@ class Answer:
         How many there are.
     tentative
         Whether it rests on a band without ultrasound.
+    doubted
+        Which of `kinds` other evidence speaks against.
     """
 
     status: Status
@@ -103,6 +105,7 @@ class Answer:
     count: Mapping[str, int]
     windows: int
     tentative: bool
+    doubted: tuple[str, ...] = ()
 
 
 def kept_by_clock(kinds: Iterable[str], clock: Clock) -> tuple[str, ...]:
@@ -156,7 +159,13 @@ def answer(windows: Sequence[Window], doubted: Collection[str] = ()) -> Answer:
     }
     tentative = bool(windows) and max(window.band[1] for window in windows) <= FULL_BAND_HZ
     return Answer(
-        status, kinds, confidence, {kind: count[kind] for kind in kinds}, len(windows), tentative
+        status,
+        kinds,
+        confidence,
+        {kind: count[kind] for kind in kinds},
+        len(windows),
+        tentative,
+        tuple(kind for kind in kinds if kind in doubted),
     )
 
 
