@@ -6,6 +6,7 @@ import pytest
 from sonoscope.signal.patterns import (
     absolute_pattern,
     curves,
+    folded,
     normalised_pattern,
     operators,
     phase_bin,
@@ -71,3 +72,15 @@ def test_no_pulse_is_no_number() -> None:
     assert np.isnan(nothing.skewness).all()
     assert np.isnan(nothing.asymmetry)
     assert normalised_pattern(np.zeros(0), np.zeros(0), 72).counts.sum() == 0
+
+
+def test_a_folded_envelope_keeps_every_value_and_turns_and_adds_up() -> None:
+    generator = np.random.default_rng(4)
+    phase = generator.uniform(-20, 20, 5_000)
+    over_db = generator.normal(0, 5, 5_000)
+    fine = folded(phase, over_db, 360)
+    assert fine.counts.sum() == 5_000
+    assert np.array_equal(fine.coarser(5).counts, folded(phase, over_db, 72).counts)
+    turned = folded(phase + np.deg2rad(30), over_db, 360)
+    assert np.abs(fine.turned(np.deg2rad(30)).counts - turned.counts).sum() <= 4
+    assert fine.plus(turned).counts.sum() == 10_000

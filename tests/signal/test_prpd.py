@@ -8,7 +8,14 @@ from pydantic import ValidationError
 from tests.signal.pulse_sounds import RATE_HZ, clicks, floating_bars
 
 from sonoscope.core.errors import InputError, SettingError
-from sonoscope.signal.prpd import PrpdSettings, echoes, phase_resolve, phase_resolve_blocks
+from sonoscope.signal.prpd import (
+    PrpdSettings,
+    echoes,
+    heard_envelope,
+    phase_resolve,
+    phase_resolve_blocks,
+    phase_resolve_envelope,
+)
 from sonoscope.signal.pulses import Pulses
 
 TWENTY = PrpdSettings(band_hz=(20_000, 40_000))
@@ -192,3 +199,35 @@ def test_a_network_hears_both_half_cycles() -> None:
     heard = phase_resolve(sound, RATE_HZ, TWENTY).network_input()
     assert heard.shape == (2, 36, 32)
     assert np.expm1(heard).sum() == pytest.approx(len(time))
+
+
+def test_an_envelope_shows_pulses_that_are_too_weak_to_be_picked() -> None:
+    sound, time = floating_bars(50.0, 4.0)
+    noise = np.random.default_rng(3).standard_normal(len(sound))
+    found = phase_resolve(sound + 0.05 * noise, RATE_HZ, TWENTY)
+    assert found.clear.sum() < 0.1 * len(time)
+    loud = found.folded.counts[:, 9:].sum(axis=1)  # from 1.5 dB over the median on
+    assert found.folded.counts.shape == (72, 32)
+    swing = np.abs(np.fft.rfft(loud))
+    assert swing[2] > 3 * np.median(swing[5:])  # bars in both half cycles
+
+
+def test_from_the_envelope_on_it_is_the_same() -> None:
+    sound, _ = floating_bars(50.0, 2.0)
+    whole = phase_resolve(sound, RATE_HZ)
+    heard, bands = heard_envelope(sound[None], RATE_HZ, PrpdSettings())
+    rest = phase_resolve_envelope(heard, PrpdSettings(), bands=bands)
+    assert rest.verdict == whole.verdict
+    assert np.array_equal(rest.folded.counts, whole.folded.counts)
+    assert np.array_equal(rest.phase, whole.phase)
+
+
+def test_pieces_fold_onto_each_other() -> None:
+    sound, _ = floating_bars(50.0, 24.0)
+    whole = phase_resolve(sound, RATE_HZ, TWENTY)
+    pieces = phase_resolve(sound, RATE_HZ, replace(TWENTY, piece_s=10.0))
+    assert pieces.pieces == 2
+    assert pieces.folded.counts.sum() == whole.folded.counts.sum()
+    one, other = (each.folded.counts[:, 24:].sum(axis=1) for each in (whole, pieces))
+    near = sum(np.roll(one, by) for by in (-1, 0, 1)) > 0
+    assert other[~near].sum() < 0.01 * other.sum()

@@ -11,9 +11,8 @@ import numpy as np
 from jaxtyping import Float32, Float64
 from numpy import ndarray
 
-from sonoscope.signal.patterns import decibels
+from sonoscope.signal.patterns import decibels, normalised_pattern
 from sonoscope.signal.prpd import Prpd
-from sonoscope.signal.references import LOCKED, LockedKind
 
 HALF, LEVELS = 36, 32
 """Phases of half a cycle and levels of every map."""
@@ -32,11 +31,30 @@ def figures_of(found: Prpd, names: Sequence[str]) -> Float32[ndarray, " figure"]
 
 
 def _pulses(found: Prpd) -> Half:
-    """Give log(1 + counts) of clear pulses, levels over their 95th percentile."""
-    return found.network_input()
+    """Give log(1 + counts) of clear pulses in 2 s, levels over their 95th percentile."""
+    clear = found.clear
+    pattern = normalised_pattern(found.phase[clear], found.pulses.amplitude[clear], 2 * HALF)
+    return _halves(np.log1p(pattern.counts * _share(found)))
 
 
-MAPS: Mapping[str, Callable[[Prpd], Half]] = {"pulses": _pulses}
+def _folded(found: Prpd) -> Half:
+    """Give how much oftener than at other phases the envelope has each level (logarithm)."""
+    counts = found.folded.counts * _share(found)
+    return _halves(np.log((counts + _PRIOR) / (counts.mean(axis=0) + _PRIOR)))
+
+
+def _share(found: Prpd) -> float:
+    """Give what makes counts those of 2 s, so that long sounds look as short ones, but clearer."""
+    return _HEARD_S / found.duration_s
+
+
+def _halves(values: Float64[ndarray, "72 32"]) -> Half:
+    return values.reshape(2, HALF, LEVELS)
+
+
+_HEARD_S = 2.0
+_PRIOR = 0.5
+MAPS: Mapping[str, Callable[[Prpd], Half]] = {"pulses": _pulses, "folded": _folded}
 
 
 def _pulses_a_cycle(found: Prpd) -> float:
@@ -55,18 +73,6 @@ def _spread(found: Prpd) -> float:
     return float(level.std()) / 10 if len(level) else 0.0
 
 
-def _likeness(kind: LockedKind) -> Callable[[Prpd], float]:
-    """Make what gives the log odds of a kind by references, within 3."""
-
-    def likeness(found: Prpd) -> float:
-        if found.fit is None:
-            return 0.0
-        share = np.clip(found.fit.shares[kind], 1e-6, 1 - 1e-6)
-        return float(np.clip(np.log(share / (1 - share)), -12, 12) / 4)
-
-    return likeness
-
-
 FIGURES: Mapping[str, Callable[[Prpd], float]] = {
     "mains_lock": lambda found: found.mains.log_score,
     "other_lock": lambda found: found.other.log_score,
@@ -75,6 +81,4 @@ FIGURES: Mapping[str, Callable[[Prpd], float]] = {
     "pulses_a_cycle": _pulses_a_cycle,
     "headroom": _headroom,
     "spread": _spread,
-    "surplus": lambda found: 0.0 if found.fit is None else float(found.fit.surplus),
-    **{f"like_{kind}": _likeness(kind) for kind in LOCKED},
 }

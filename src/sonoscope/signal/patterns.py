@@ -12,7 +12,7 @@ recognition of discharge sources", IEEE Trans. EI 27, 1992): skewness Σ (φ - �
 H_qmean between the half cycles.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -22,6 +22,9 @@ ABSOLUTE_DB = (-120.0, 8.0, 2.0)
 """Lowest and highest edge and step of the absolute axis; 0 dB is a sine of full scale."""
 
 NORMALISED_DB = (-42.0, 6.0, 1.5)
+
+FOLDED_DB = (-12.0, 36.0, 1.5)
+"""The axis of what is folded, over the median."""
 _REFERENCE = 0.95
 
 
@@ -47,6 +50,20 @@ class Pattern:
     def phase_bins(self) -> int:
         """How many there are."""
         return int(self.counts.shape[0])
+
+    def turned(self, by_rad: float) -> "Pattern":
+        """Give the counts at later phases, to the nearest bin."""
+        by = round(by_rad / (2 * np.pi) * self.phase_bins)
+        return replace(self, counts=np.roll(self.counts, by, axis=0))
+
+    def plus(self, other: "Pattern") -> "Pattern":
+        """Give the counts of both, which have the same axes."""
+        return replace(self, counts=self.counts + other.counts)
+
+    def coarser(self, by: int) -> "Pattern":
+        """Give the counts in phase bins that each are `by` of these."""
+        rows = self.counts.reshape(-1, by, self.counts.shape[1])
+        return replace(self, counts=rows.sum(axis=1))
 
     def halves(self) -> Float64[ndarray, "2 phase amplitude"]:
         """Give log(1 + counts) of both half cycles: what a network listens to."""
@@ -124,9 +141,19 @@ def _counted(
     low, high, step = axis
     rows = round((high - low) / step)
     row = np.clip(np.floor((level_db - low) / step).astype(np.int64), 0, rows - 1)
-    counts = np.zeros((bins, rows), np.int64)
-    np.add.at(counts, (phase_bin(phase, bins), row), 1)
+    at = phase_bin(phase, bins) * rows + row
+    counts = np.bincount(at, minlength=bins * rows).reshape(bins, rows).astype(np.int64)
     return Pattern(counts, low + step * np.arange(rows + 1), reference_db)
+
+
+def folded(
+    phase: Float64[ndarray, " value"], over_db: Float64[ndarray, " value"], bins: int
+) -> Pattern:
+    """Count values of an envelope, pulses or not, over phase and level above the median.
+
+    Noise alone looks the same at every phase; pulses too weak to be picked one by one do not.
+    """
+    return _counted(phase, over_db, bins, FOLDED_DB, 0.0)
 
 
 def curves(

@@ -55,10 +55,11 @@ from sonoscope.signal.patterns import (
     absolute_pattern,
     curves,
     decibels,
+    folded,
     normalised_pattern,
     operators,
 )
-from sonoscope.signal.pulses import Pulses, pick
+from sonoscope.signal.pulses import Pulses, pick, threshold_of
 from sonoscope.signal.references import LEVEL_DB, LOWEST_DB, Counts, Fit, References, TwoSources
 
 Kind = Literal["corona", "surface", "floating", "internal", "brush", "unphased"]
@@ -162,6 +163,8 @@ class Prpd:
         Of each pulse in radians, not wrapped.
     absolute, normalised
         Counts of the clear pulses over phase and amplitude.
+    folded
+        Counts of the envelope itself, pulses or not, over phase and level above its median.
     curves, operators
         Of the clear pulses.
     fit
@@ -185,6 +188,7 @@ class Prpd:
     clear: Bool[ndarray, " pulse"]
     absolute: Pattern
     normalised: Pattern
+    folded: Pattern
     curves: Curves
     operators: Operators
     fit: Fit | None
@@ -259,6 +263,36 @@ def phase_resolve_blocks(
     return _resolved(_joined(heard), wanted, known)
 
 
+def heard_envelope(
+    samples: Float[ndarray, "channel sample"], rate_hz: int, wanted: PrpdSettings
+) -> tuple[Envelope, int]:
+    """Give the envelope of the band that is listened to, and among how many it was chosen.
+
+    Of a sound of less than two pieces; `phase_resolve_envelope` does the rest.
+
+    Raises
+    ------
+    SettingError, InputError
+        As `phase_resolve` does.
+    """
+    for heard in _pieces((samples,), rate_hz, wanted):
+        return heard
+    raise InputError(f"sound must be at least {SHORTEST_S:g} s long, but less was given")
+
+
+def phase_resolve_envelope(found: Envelope, wanted: PrpdSettings, *, bands: int = 1) -> Prpd:
+    """Do the same from the envelope of a band on, which was chosen among so many.
+
+    Raises
+    ------
+    InputError
+        If it is shorter than a quarter of a second.
+    """
+    if found.duration_s < SHORTEST_S:
+        raise InputError(f"sound must be at least {SHORTEST_S:g} s long, but less was given")
+    return _resolved(_heard((found, bands), wanted), wanted, references.shipped())
+
+
 # ── from samples to pulses and clocks ────────────────────────────────────────────────────────────
 
 
@@ -273,6 +307,7 @@ class _Heard:
     other: Clock
     pulses: Pulses
     phase: Float64[ndarray, " pulse"]
+    folded: Pattern
     pieces: int = 1
 
 
@@ -369,7 +404,20 @@ def _heard(piece: tuple[Envelope, int], wanted: PrpdSettings) -> _Heard:
     other = find_clock(active, *wanted.clock_hz, mains)
     pulses = pick(found, wanted.threshold_mads, wanted.dead_s)
     phase = mains.phase_at(pulses.time_s)
-    return _Heard(found.duration_s, found.band, bands, mains, other, pulses, phase)
+    return _Heard(
+        found.duration_s, found.band, bands, mains, other, pulses, phase, _folded(found, mains)
+    )
+
+
+_FOLDED_EVERY = 2  # values of the envelope: they are a third of its smoothing apart
+_FINE = 360
+
+
+def _folded(found: Envelope, mains: Clock) -> Pattern:
+    power = np.maximum(found.power[::_FOLDED_EVERY], 1e-30)
+    rate_hz = found.rate_hz / _FOLDED_EVERY
+    over_db = 10 * np.log10(power / threshold_of(power, rate_hz, 0.0))
+    return folded(mains.phase_at(np.arange(len(power)) / rate_hz), over_db, _FINE)
 
 
 def _joined(heard: Sequence[_Heard]) -> _Heard:
@@ -392,6 +440,7 @@ def _joined(heard: Sequence[_Heard]) -> _Heard:
             _joined_clock(whole.other, piece.other, start, whole.pieces),
             pulses,
             np.concatenate([whole.phase, piece.phase + by]),
+            whole.folded.plus(piece.folded.turned(by)),
             whole.pieces + 1,
         )
     return whole
@@ -457,6 +506,7 @@ def _resolved(heard: _Heard, wanted: PrpdSettings, known: References) -> Prpd:
         clear,
         absolute_pattern(shown, amplitude, wanted.phase_bins),
         normalised_pattern(shown, amplitude, wanted.phase_bins),
+        heard.folded.turned(by).coarser(_FINE // references.PHASES),
         found,
         operators(found),
         fitted,

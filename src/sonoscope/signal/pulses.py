@@ -49,13 +49,16 @@ class Pulses:
 def threshold_of(
     amplitude: Float64[ndarray, " value"], rate_hz: float, mads: float
 ) -> Float64[ndarray, " value"]:
-    """Give the threshold at every value: median + `mads` MAD, by seconds."""
+    """Give the threshold at every value: median + `mads` MAD, by seconds; 0 mads: the median."""
     count = max(1, round(len(amplitude) / rate_hz / _WINDOW_S))
     limits = np.empty_like(amplitude)
     for part, out in zip(
         np.array_split(amplitude, count), np.array_split(limits, count), strict=True
     ):
         middle = np.median(part)
+        if mads == 0:
+            out[:] = middle
+            continue
         out[:] = middle + mads * np.median(np.abs(part - middle))
     return np.asarray(np.maximum(limits, _SILENCE))
 
