@@ -35,6 +35,23 @@ def test_estimates_are_the_scores_of_all_counts() -> None:
     assert math.isnan(found["accuracy"].spread)
 
 
+def test_the_clips_of_all_folds_are_scored_together() -> None:
+    runs = {(fold, seed): named(10 * fold + seed, 0.7) for fold in (1, 2, 3) for seed in (0, 1)}
+    every = [np.concatenate([runs[fold, seed].numbers for fold in (1, 2, 3)]) for seed in (0, 1)]
+    alone = [
+        clip_estimates({(1, 0): estimates.Tested(each, [str(i) for i in range(60)])})["macro_f1"]
+        for each in every
+    ]
+    found = clip_estimates(runs)["macro_f1"]
+    assert found.value == pytest.approx(np.mean([each.value for each in alone]))
+    assert found.spread == pytest.approx(np.std([each.value for each in alone], ddof=1))
+    assert abs((found.low + found.high) / 2 - found.value) < 0.2 * (found.high - found.low)
+    fewer = {place: run for place, run in runs.items() if place != (3, 1)}
+    gone = clip_differences(runs, fewer)["macro_f1"]
+    assert (gone.value, gone.low, gone.high) == (0, 0, 0)
+    assert clip_differences(runs, {(4, 0): runs[1, 0]}) == {}
+
+
 def test_differences_are_paired_and_told() -> None:
     good = {(1, seed): named(seed, 0.95) for seed in (0, 1)}
     bad = {(1, seed): named(seed, 0.3) for seed in (0, 1)}
