@@ -38,7 +38,8 @@ SETS: dict[ClipSetWithFolds, FoldedSet] = {
     "esc50": FoldedSet(5, 5.0),
     "urbansound8k": FoldedSet(10, 4.0),
 }
-"""What tables can be made on: another set is a line here and a name in `ClipData.set`."""
+"""What tables can be made on: another set of sound files with folds is a line here and a name in
+`ClipData.set`; one that is simulated also needs a stream of its own (`ClipParts.train`)."""
 
 
 @dataclass(frozen=True, slots=True)
