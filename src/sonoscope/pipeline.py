@@ -896,7 +896,7 @@ def _diagnosis_report(
     before, after = (Listened(file.rate_hz, samples.shape[1], seen=True) for _ in range(2))
     for _ in after.through(cleaned(before.through([samples]), plan)):
         pass
-    pattern = listener.pattern(samples, file.rate_hz, window.band)
+    pattern, _ = listener.pattern(samples, file.rate_hz, window.band)
     card = listener.card
     low, high = (edge / 1e3 for edge in window.band)
     return DiagnosisReport(

@@ -83,6 +83,20 @@ def test_the_object_holds_every_window_and_what_to_do(
     assert NOT_CALIBRATED in answer["warnings"][0]
 
 
+def test_one_channel_of_several_is_heard_and_shown(
+    tmp_path: Path, bars: ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = 2e-3 * np.random.default_rng(2).standard_normal(bars.shape)
+    file, out = written(tmp_path / "two.wav", np.concatenate([noise, bars])), tmp_path / "out"
+    second = asked(capsys, file, "--channel", "2", "--out", str(out))
+    assert (second["status"], second["channels"]) == ("found", "channel 2 of 2")
+    assert "channel 2 of 2" in (out / "two" / "report.html").read_text()
+    assert asked(capsys, file, "--channel", "1")["status"] == "nothing"
+    both = asked(capsys, file, "--out", str(out))
+    assert both["kinds"][0]["kind"] == "floating"
+    assert both["channels"].startswith("the mean power of 2 channels")
+
+
 @pytest.mark.parametrize("labels", [("corona", "floating", "brush"), ("one", "two", "three")])
 def test_a_network_names_two_at_once_and_kinds_of_its_own(
     tmp_path: Path,

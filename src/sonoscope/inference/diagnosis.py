@@ -36,8 +36,14 @@ from sonoscope.core.recipe import STRICT, from_table
 from sonoscope.inference.discharges import SHIPPED, DischargeNamer, Naming
 from sonoscope.inference.model_file import resolve, shipped
 from sonoscope.signal.denoise import Plan, planned
-from sonoscope.signal.envelope import BANDS, Band, envelope
-from sonoscope.signal.prpd import SHORTEST_S, Prpd, PrpdSettings, phase_resolve
+from sonoscope.signal.envelope import BANDS, Band, Envelope
+from sonoscope.signal.prpd import (
+    SHORTEST_S,
+    Prpd,
+    PrpdSettings,
+    heard_envelope,
+    phase_resolve_envelope,
+)
 from sonoscope.signal.references import LOCKED
 from sonoscope.signal.severity import severity
 from sonoscope.targets.diagnosis import (
@@ -179,21 +185,25 @@ class Listener:
             "Fewest": f"{wanted.least_hz:g} clear pulses a second: fewer are nothing",
         }
 
-    def pattern(self, samples: Block, rate_hz: int, band: Band | None) -> Prpd:
-        """Make the pattern of one window, of all its channels."""
-        return phase_resolve(samples[list(self.channels)], rate_hz, replace_band(self.wanted, band))
+    def pattern(self, samples: Block, rate_hz: int, band: Band | None) -> tuple[Prpd, Envelope]:
+        """Make the pattern of the channels that are heard, and the envelope it comes from."""
+        wanted = replace_band(self.wanted, band)
+        power, bands = heard_envelope(samples, rate_hz, wanted)
+        return phase_resolve_envelope(power, wanted, bands=bands), power
 
     def hear(self, samples: Block, rate_hz: int, start_s: float, band: Band | None) -> Window:
-        """Say what one window comes to."""
-        found = self.pattern(samples, rate_hz, band)
-        power = envelope(samples[list(self.channels)], rate_hz, found.band)
+        """Say what one window, of all channels, comes to."""
+        heard = samples[list(self.channels)]
+        found, power = self.pattern(heard, rate_hz, band)
         figures = severity(found, power, self.wanted.clear_db)
         clock = clock_of(found, self.wanted)
-        loudest = float(np.abs(samples[list(self.channels)]).max(initial=0))
+        loudest = float(np.abs(heard).max(initial=0))
         if figures.peak_db is None or figures.peak_db < _lowest_db(loudest):
             clock, kinds, state, confidence = _SILENT
         else:
             kinds, state, confidence = self._named(found, clock)
+        if not kinds and state == "nothing" and not (found.locked or found.turned):
+            clock = "none"  # that of too few pulses: a hum's, or a rotor's blades
         return Window(
             start_s,
             start_s + samples.shape[1] / rate_hz,

@@ -150,7 +150,7 @@ def in_words(given: Answer, closer: Window, duration_s: float, by: str) -> str:
     by
         What figures beside kinds are: "confidence" or "likeness".
     """
-    told = [_told(given, by), _clock(closer)]
+    told = [_told(given, by), _clock(closer) if given.status != "nothing" else ""]
     figures = closer.severity
     at = clock(closer.start_s, duration_s) + (" s" if duration_s <= 120 else "")
     if figures.over_noise_db is not None and given.status != "nothing":

@@ -97,11 +97,16 @@ def cards(figures: Severity, *, quiet: bool) -> str:
             "div",
             element("dt", text(each.name))
             + element("dd", text(each.value(figures)))
-            + element("small", text(each.about.partition(":")[0].partition(";")[0])),
+            + element("small", text(_short(each.about))),
         )
         for each in shown
     )
     return element("dl", drawn, class_="scores", aria_label="Severity")
+
+
+def _short(about: str) -> str:
+    """Give the first words of a meaning."""
+    return about.partition(":")[0].partition(";")[0].rstrip(".")
 
 
 def table(figures: Severity) -> str:
