@@ -33,7 +33,7 @@ from sonoscope.targets.clip_label import probabilities, sliding_starts, spread_s
 
 _AT_ONCE = 8  # windows
 
-AUDIBLE = DenoiseSettings(rule="soft", strength=0.5, choice=Choice(keep="all"))
+AUDIBLE = DenoiseSettings(rule="garrote", strength=0.35, choice=Choice(keep="all"))
 """For sounds that people hear: measured, docs/methods/robustness.md."""
 
 Piece = Callable[[str, int, int], Float[ndarray, " sample"]]
