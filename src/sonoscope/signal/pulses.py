@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
-from scipy.signal import find_peaks
 
 from sonoscope.signal.envelope import Envelope
+from sonoscope.signal.fir import peaks
 
 _WINDOW_S = 1.0
 _SILENCE = 1e-12
@@ -77,7 +77,7 @@ def pick(envelope: Envelope, mads: float, dead_s: float) -> Pulses:
     if len(amplitude) < 3:
         return Pulses(np.zeros(0), np.zeros(0), np.zeros(0))
     limits = threshold_of(amplitude, envelope.rate_hz, mads)
-    at, _ = find_peaks(amplitude, height=limits, distance=max(1.0, dead_s * envelope.rate_hz))
+    at = peaks(amplitude, limits, max(1.0, dead_s * envelope.rate_hz))
     level = np.log(np.maximum(amplitude, _SILENCE))
     before, here, after = level[at - 1], level[at], level[at + 1]
     bend = np.minimum(before - 2 * here + after, -_SILENCE)
