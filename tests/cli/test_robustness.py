@@ -114,7 +114,7 @@ def test_settings_of_the_denoiser_and_of_the_ratio_are_told(
     assert main([*asked, "--denoiser", str(recipe), "--snr-over", "sounding"]) == 0
     told = capsys.readouterr().out
     assert "universal times 0" in told
-    assert "over where something sounds in it" in told
+    assert "of a clip, where something sounds in it, over that" in told
     rows = [line for line in told.splitlines() if line.startswith("| ")]
     for row in rows:
         if "| as they are |" in row:

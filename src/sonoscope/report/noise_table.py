@@ -59,13 +59,13 @@ def noise_facts(
     """Say what was heard, under what, and how it was measured."""
     labels = len(set(test.label.tolist()))
     hidden = "; ".join(noise_in_words(noise) for noise in noises)
-    part = "all of the clip" if asked.over == "whole" else "where something sounds in it"
+    part = "all of it" if asked.over == "whole" else "where something sounds in it"
     return (
         f"Heard: {says}: {len(test.label)} clips of {labels} labels, cut from"
         f" {len(set(test.groups))} originals, at {rate_hz} Hz.",
         f"Noises: {hidden}. Each clip has its own piece of each, the same at every ratio and for"
         f" both treatments (seed {asked.seed}).",
-        f"Ratio: mean power of a clip over {part} to that of its piece of noise, as the model hears"
+        f"Ratio: mean power of a clip, {part}, over that of its piece of noise, as the model hears"
         " them. The likeliest label counts, however unsure.",
         f"Denoised: wavelet packets, {denoiser_in_words(asked.denoiser)}.",
         "In brackets: 95 % intervals, originals drawn again. Losses and changes are paired.",
