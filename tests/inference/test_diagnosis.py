@@ -145,6 +145,16 @@ def test_a_clock_is_told_even_of_few_pulses(sparks: Prpd) -> None:
     assert clock_of(noise, wanted) == "none"
 
 
+def test_nobody_is_asked_of_rounding_and_leakage(tmp_path: Path) -> None:
+    file = AudioFile(tmp_path, RATE_HZ, 1, 2 * RATE_HZ)
+    listener = replace(Listener.of(file, BY_REFERENCES), namer=Insisting("corona"))
+    hum = 0.5 * np.sin(2 * np.pi * 100 * np.arange(2 * RATE_HZ) / RATE_HZ)
+    for sound in (np.zeros(2 * RATE_HZ), hum, np.rint(hum * 2**23) / 2**23):
+        window = listener.hear(sound[None], RATE_HZ, 0.0, None)
+        assert window.said == ("nothing",)
+        assert window.confidence == {}
+
+
 class Insisting:
     """Names a kind whatever it is shown."""
 

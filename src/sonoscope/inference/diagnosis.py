@@ -198,7 +198,7 @@ class Listener:
         figures = severity(found, power, self.wanted.clear_db)
         clock = clock_of(found, self.wanted)
         loudest = float(np.abs(heard).max(initial=0))
-        if figures.peak_db is None or figures.peak_db < _lowest_db(loudest):
+        if figures.cycle_peak_db < _lowest_db(loudest):
             clock, kinds, state, confidence = _SILENT
         else:
             kinds, state, confidence = self._named(found, clock)

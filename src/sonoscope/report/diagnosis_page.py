@@ -159,7 +159,7 @@ def in_words(given: Answer, closer: Window, duration_s: float, by: str) -> str:
             f"{when}pulses stand {figures.over_noise_db:.0f} dB over the background, "
             f"{figures.pulses_hz:.0f} of them a second."
         )
-    elif figures.audible_db is not None:
+    elif given.status == "nothing" and figures.audible_db is not None:
         told.append(
             f"Pulses above {minus(f'{figures.audible_db:.0f}')} dB of full scale would have been "
             f"counted; weaker ones could not be heard."
