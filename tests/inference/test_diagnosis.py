@@ -18,7 +18,6 @@ from sonoscope.inference.diagnosis import (
     ByReferences,
     DiagnosisSettings,
     Listener,
-    clock_of,
     doubted,
     hear,
     open_namer,
@@ -28,7 +27,7 @@ from sonoscope.inference.diagnosis import (
     window_length,
 )
 from sonoscope.inference.discharges import Naming
-from sonoscope.signal.prpd import Prpd, PrpdSettings, phase_resolve
+from sonoscope.signal.prpd import Prpd, phase_resolve
 from sonoscope.targets.diagnosis import answer
 
 BY_REFERENCES = DiagnosisSettings(model=REFERENCES)
@@ -136,15 +135,6 @@ def test_references_name_what_their_verdict_is(sparks: Prpd) -> None:
     assert ByReferences().name(replace(sparks, verdict="unphased", locked=False)).kinds == ()
 
 
-def test_a_clock_is_told_even_of_few_pulses(sparks: Prpd) -> None:
-    wanted = PrpdSettings()
-    assert clock_of(sparks, wanted) == "mains"
-    assert clock_of(replace(sparks, locked=False), wanted) == "mains"
-    assert clock_of(replace(sparks, locked=False, turned=True), wanted) == "other"
-    noise = replace(sparks, locked=False, mains=replace(sparks.mains, false_alarm=0.1))
-    assert clock_of(noise, wanted) == "none"
-
-
 def test_nobody_is_asked_of_rounding_and_leakage(tmp_path: Path) -> None:
     file = AudioFile(tmp_path, RATE_HZ, 1, 2 * RATE_HZ)
     listener = replace(Listener.of(file, BY_REFERENCES), namer=Insisting("corona"))
@@ -175,7 +165,7 @@ def test_a_name_that_the_clock_forbids_is_not_taken(part: ndarray, tmp_path: Pat
         listener = replace(Listener.of(file, BY_REFERENCES), namer=Insisting(kind))
         assert listener.hear(sparks, RATE_HZ, 0.0, None).said == of_sparks
         quiet = listener.hear(noise, RATE_HZ, 0.0, None)
-        assert (quiet.said, quiet.clock, quiet.clock_hz) == (of_noise, "none", None)
+        assert (quiet.said, quiet.clock, quiet.confidence) == (of_noise, "none", {})
 
 
 def test_full_scale_is_noticed(part: ndarray, tmp_path: Path) -> None:

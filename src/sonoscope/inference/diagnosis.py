@@ -12,7 +12,8 @@ the ones that keep a clock are heard again in the band that most of them chose.
 
 Two can name a pattern: the network that ships (`inference.discharges`), or, where none does, the
 reference patterns of `signal.references`. Whoever it is, a kind that cannot keep the clock that
-was found is not named: what mains drive keeps the mains' clock, a brush its wheel's.
+was found is not named: what mains drive keeps the mains' clock, a brush its wheel's. Nobody is
+asked where there are too few clear pulses.
 """
 
 import math
@@ -36,7 +37,7 @@ from sonoscope.core.recipe import STRICT, from_table
 from sonoscope.inference.discharges import SHIPPED, DischargeNamer, Naming
 from sonoscope.inference.model_file import resolve, shipped
 from sonoscope.signal.denoise import Plan, planned
-from sonoscope.signal.envelope import BANDS, Band, Envelope
+from sonoscope.signal.envelope import Band, Envelope
 from sonoscope.signal.prpd import (
     SHORTEST_S,
     Prpd,
@@ -196,14 +197,12 @@ class Listener:
         heard = samples[list(self.channels)]
         found, power = self.pattern(heard, rate_hz, band)
         figures = severity(found, power, self.wanted.clear_db)
-        clock = clock_of(found, self.wanted)
+        clock: Clock = "mains" if found.locked else "other" if found.turned else "none"
         loudest = float(np.abs(heard).max(initial=0))
         if figures.cycle_peak_db < _lowest_db(loudest):
             clock, kinds, state, confidence = _SILENT
         else:
             kinds, state, confidence = self._named(found, clock)
-        if not kinds and state == "nothing" and not (found.locked or found.turned):
-            clock = "none"  # that of too few pulses: a hum's, or a rotor's blades
         return Window(
             start_s,
             start_s + samples.shape[1] / rate_hz,
@@ -218,12 +217,13 @@ class Listener:
         )
 
     def _named(self, found: Prpd, clock: Clock) -> tuple[tuple[str, ...], State, dict[str, float]]:
+        if found.verdict == "nothing":  # a network that is asked of those finds some in a rotor
+            return (), "nothing", {}
         naming = self.namer.name(found)
         kinds = kept_by_clock(naming.kinds, clock)
-        is_quiet = found.verdict == "nothing"
         state: State = "nothing"
         if clock == "none":
-            state = "nothing" if is_quiet else "unphased"
+            state = "unphased"
         elif naming.unknown or naming.kinds:
             state = "unknown"
         return kinds, state, dict(naming.confidence)
@@ -232,17 +232,6 @@ class Listener:
 def _lowest_db(loudest: float) -> float:
     """Give the level below which a band holds nothing but rounding and leakage."""
     return max(_LOWEST_DB, 20 * math.log10(max(loudest, 1e-12)) + _LEAK_DB)
-
-
-def clock_of(found: Prpd, wanted: PrpdSettings) -> Clock:
-    """Tell what clock is kept, also where pulses are too few for a verdict of the pattern alone."""
-    if found.locked:
-        return "mains"
-    if found.turned:
-        return "other"
-    mains = found.mains
-    is_kept = mains.false_alarm * len(BANDS) < wanted.false_alarm
-    return "mains" if is_kept and mains.log_score >= wanted.least_lock else "none"
 
 
 def open_namer(model: str | None) -> Namer:
