@@ -24,7 +24,8 @@ CARD = DischargeCard(
 
 
 def toy(path: Path, card: DischargeCard = CARD) -> Path:
-    """Write a graph of three logits: the sums of both half cycles' maps, and a figure."""
+    """Write a graph whose logits are the sums of both half cycles' maps, then the figures."""
+    n_figures = len(card.labels) - 2
     sums = helper.make_node("ReduceSum", ["maps", "axes"], ["sums"], keepdims=0)
     both = helper.make_node("Concat", ["sums", "figures"], ["logits"], axis=1)
     graph = helper.make_graph(
@@ -32,9 +33,9 @@ def toy(path: Path, card: DischargeCard = CARD) -> Path:
         "toy",
         [
             helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["batch", 2, HALF, LEVELS]),
-            helper.make_tensor_value_info("figures", TensorProto.FLOAT, ["batch", 1]),
+            helper.make_tensor_value_info("figures", TensorProto.FLOAT, ["batch", n_figures]),
         ],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 3])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 2 + n_figures])],
         [onnx.numpy_helper.from_array(np.array([2, 3]), "axes")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)

@@ -53,8 +53,20 @@ def export(
     from sonoscope.training.checkpoint import read
     from sonoscope.training.clips.export import export_clips
     from sonoscope.training.clips.recipe import is_clip_text
+    from sonoscope.training.discharges.recipe import is_discharge_text
     from sonoscope.training.export import export as run
 
+    if is_discharge_text(read(checkpoint)[0].recipe):
+        from sonoscope.targets.discharge_card import discharge_card_text
+        from sonoscope.training.discharges.export import export_discharges
+
+        if heard_as is not None or data is not None:
+            raise SettingError(
+                "--format and --data must be left out for a network that names discharges"
+            )
+        print(discharge_card_text(export_discharges(checkpoint, out, name=name)))
+        print(out)
+        return
     if is_clip_text(read(checkpoint)[0].recipe):
         if heard_as is not None:
             raise SettingError("--format must be left out for a network that names clips")

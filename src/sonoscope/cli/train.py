@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sonoscope.training.clips.log import ClipRow
     from sonoscope.training.clips.loop import ClipProgress
+    from sonoscope.training.discharges.loop import Row as DischargeRow
     from sonoscope.training.log import Row
     from sonoscope.training.loop import Machine, Progress
 
@@ -74,6 +75,7 @@ def train(
             "sonoscope train needs the training extra: pip install 'sonoscope[train]'"
         )
     from sonoscope.training.clips.recipe import is_clip_recipe
+    from sonoscope.training.discharges.recipe import is_discharge_recipe
     from sonoscope.training.loop import Machine
 
     machine = Machine(device.value, devices, workers, threads, checkpoint_every)
@@ -81,7 +83,11 @@ def train(
     if test_fold is not None and not is_of_clips:
         raise SettingError(f"--test-fold must go with a recipe of clips, but {recipe} is none")
     try:
-        if is_of_clips:
+        if is_discharge_recipe(recipe):
+            if init is not None:
+                raise SettingError("--init must be left out for a recipe of discharges")
+            last = _on_discharges(recipe, out, threads, resume=resume)
+        elif is_of_clips:
             last = _on_clips(recipe, out, data, test_fold, machine, resume=resume, init=init)
         else:
             last = _on_scenes(recipe, out, data, machine, resume=resume, init=init)
@@ -145,6 +151,51 @@ def _on_clips(
     for name, each in scored.scores.items():
         print(f"{scored.test}: {name} {each.value:.4f} ({each.low:.4f} to {each.high:.4f})")
     return last
+
+
+def _on_discharges(recipe: Path, out: Path, threads: int | None, *, resume: bool) -> Path:
+    from sonoscope.training.discharges.draws import patterns_in
+    from sonoscope.training.discharges.loop import fit_discharges
+    from sonoscope.training.discharges.recipe import read_discharge_recipe
+
+    settings = read_discharge_recipe(recipe)
+    with _bar("simulating recordings") as bar:
+        tell = _TellingDischarges(bar)
+        train, validation = (
+            patterns_in(out, settings.draws, part, tell.made) for part in ("train", "validation")
+        )
+        return fit_discharges(
+            settings,
+            out,
+            train,
+            validation,
+            resume=resume,
+            threads=threads,
+            on_progress=tell.trained,
+        )
+
+
+class _TellingDischarges:
+    """A bar of what is simulated, then of what is learnt, and a line a validation."""
+
+    def __init__(self, bar: "Bar") -> None:
+        self.bar = bar
+
+    def made(self, done: int, of: int) -> None:
+        """Take note of recordings."""
+        self.bar.update(self.bar.task_ids[0], completed=done, total=of)
+
+    def trained(self, step: int, steps: int, loss: float, row: "DischargeRow | None") -> None:
+        """Take note of a step."""
+        told = f"loss {loss:.3f}"
+        self.bar.update(
+            self.bar.task_ids[0], description="training", completed=step, total=steps, told=told
+        )
+        if row is not None:
+            print(
+                f"step {row.step}: loss {row.loss:.3f}, validation {row.validation_loss:.3f}, "
+                f"macro-F1 {row.macro_f1:.3f}, {row.elapsed_s / 60:.1f} min"
+            )
 
 
 class _Telling:

@@ -2,7 +2,8 @@
 
     Prpd ─► maps and figures ─► ONNX graph ─► a logit a kind ─► probability ─► kinds, none, unknown
 
-Each kind is judged by itself, so that two at once are both named. Where none is, but it is likelier
+Each kind is judged by itself, so that two at once are both named, but only where its clock is kept
+(`DischargeCard.clocks`): raindrops and loose metal click too. Where none is, but it is likelier
 than the card's `unknown_from` that any is there, something discharges and what is not known. **The
 models that ship learnt from simulated discharges alone.**
 """
@@ -99,7 +100,8 @@ class DischargeNamer:
             some = found[start : start + _AT_ONCE]
             maps = np.stack([maps_of(one, self.card.maps) for one in some])
             figures = np.stack([figures_of(one, self.card.figures) for one in some])
-            probability = self.card.probability(self.logits(maps, figures))
+            clock = np.stack([figures_of(one, self.card.clock_figures) for one in some])
+            probability = self.card.probability(self.logits(maps, figures), clock)
             named += [decided(self.card, row) for row in probability]
         return named
 

@@ -39,6 +39,9 @@ class DischargeCard:
         Of each kind, what makes its logit a probability.
     thresholds
         Of each kind, from which probability on it is named.
+    clocks
+        Of each kind, the figure that tells how well its clock is kept, and the least of it: where
+        it is less, the kind has no probability, whatever the pattern looks like.
     unknown_from
         Where no kind is named: from which probability of any kind on something unknown discharges.
     recipe, seed
@@ -60,6 +63,7 @@ class DischargeCard:
     thresholds: tuple[Share, ...]
     kind: Literal["discharge"] = "discharge"
     figures: tuple[str, ...] = ()
+    clocks: tuple[tuple[str, float], ...] = ()
     unknown_from: Share = 0.5
     recipe: str = ""
     seed: int | None = None
@@ -75,17 +79,36 @@ class DischargeCard:
         for name in ("scales", "offsets", "thresholds"):
             if len(getattr(self, name)) != len(self.labels):
                 raise ValueError(f"{name} must be as many as labels, {len(self.labels)}")
-        for name, given, known in (("maps", self.maps, MAPS), ("figures", self.figures, FIGURES)):
+        if self.clocks and len(self.clocks) != len(self.labels):
+            raise ValueError(f"clocks must be as many as labels, {len(self.labels)}, or none")
+        told = (*self.figures, *self.clock_figures)
+        for name, given, known in (("maps", self.maps, MAPS), ("figures", told, FIGURES)):
             for each in given:
                 if each not in known:
                     raise ValueError(f"{name} must be of {', '.join(known)}, but {each} was given")
 
+    @property
+    def clock_figures(self) -> tuple[str, ...]:
+        """The figures of `clocks`, one a kind."""
+        return tuple(name for name, _ in self.clocks)
+
     def probability(
-        self, logits: Float[ndarray, "pattern label"]
+        self,
+        logits: Float[ndarray, "pattern label"],
+        clock: Float[ndarray, "pattern _"],
     ) -> Float[ndarray, "pattern label"]:
-        """Turn logits into the probability of each kind."""
+        """Turn logits into the probability of each kind.
+
+        Parameters
+        ----------
+        clock
+            The values of `clock_figures`.
+        """
         z = logits.astype(np.float64)
-        return np.asarray(expit(np.array(self.scales) * z + np.array(self.offsets)))
+        probability = expit(np.array(self.scales) * z + np.array(self.offsets))
+        if self.clocks:
+            probability *= clock >= np.array([least for _, least in self.clocks])
+        return np.asarray(probability)
 
     def input_shapes(self) -> dict[str, tuple[int, ...]]:
         """Give the shape of each of the graph's inputs, without the batch."""

@@ -1,0 +1,1 @@
+"""Training of the network that names discharges from phase-resolved patterns."""
