@@ -1,0 +1,218 @@
+"""What a source leaves in every channel, and the weights that listen to it: four formulations.
+
+The transfer a(f) of a point is what each channel hears of a source there, relative to the pressure
+that it would cause at the array's origin with no array there. A beamformer weighs the channels by
+h; its map is hᴴ C h, with C = q a aᴴ for one source whose sound has the power q at the origin.
+
+    I    h_m = a_m / (N |a_m|)          phases alone: a map is highest at the source
+    II   h_m = a_m / (N |a_m|²)         amplitudes undone: the level at the source is q
+    III  h_m = a_m / Σ|a|²              the level at the source is q, with the least noise
+    IV   h_m = a_m / √(N Σ|a|²)         a map is highest at the source (Cauchy-Schwarz)
+
+I and IV keep the place and II and III the level, and with different distances to the capsules none
+keeps both; of plane waves on open arrays all are the same.
+
+Reference: E. Sarradj, "Three-dimensional acoustic source mapping with different beamforming
+steering vector formulations", Advances in Acoustics and Vibration, 2012, 292695.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Complex, Float
+from numpy import ndarray
+
+from sonoscope.core.air import SPEED_OF_SOUND_M_S
+from sonoscope.core.array import MicArray
+from sonoscope.core.errors import SettingError
+from sonoscope.signal.ambisonics import foa_gains
+from sonoscope.signal.receiver import (
+    Capsules,
+    EncodedFoa,
+    IdealFoa,
+    Receiver,
+    encoding_matrix,
+    plane_wave_response,
+)
+from sonoscope.signal.sphere import (
+    CLOSEST,
+    hankel_steps,
+    legendre,
+    near_order_for,
+)
+
+Formulation = Literal["I", "II", "III", "IV"]
+
+_EVEN = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """Where to listen, with what, and how.
+
+    Attributes
+    ----------
+    points
+        Unit vectors towards plane waves, or, if `near`, places of point sources in metres.
+    """
+
+    receiver: Receiver
+    points: Float[ndarray, "point 3"]
+    near: bool = False
+    formulation: Formulation = "III"
+
+    def __post_init__(self) -> None:
+        """Refuse what has no answer: a level of I or II needs sound in every channel."""
+        if not isinstance(self.receiver, Capsules) and self.formulation in ("I", "II"):
+            raise SettingError(
+                "the formulation must be III or IV for Ambisonics, whose channels hear nothing "
+                f"from some directions, but {self.formulation} was given"
+            )
+        length = np.linalg.norm(self.points, axis=1)
+        if not self.near and not np.allclose(length, 1, atol=1e-6):
+            raise SettingError("directions must be unit vectors, but other lengths were given")
+
+    def part(self, first: int, last: int) -> "Scan":
+        """Give the same of some of the points."""
+        return Scan(self.receiver, self.points[first:last], self.near, self.formulation)
+
+
+def transfers(
+    scan: Scan, frequency_hz: Float[ndarray, " frequency"]
+) -> Iterator[Complex[ndarray, "point channel"]]:
+    """Give the transfers of all points, one frequency after the other.
+
+    What was given before is overwritten by the next.
+    """
+    match scan.receiver:
+        case Capsules(array) if array.baffle == "open":
+            yield from _turning(*_open_paths(array, scan), frequency_hz)
+        case Capsules(array) if scan.near:
+            yield from _rigid_near(array, scan.points, frequency_hz)
+        case IdealFoa() if scan.near:
+            yield from _foa_near(scan.points, frequency_hz)
+        case EncodedFoa(array, rate_hz) if scan.near:
+            capsules = Scan(Capsules(array), scan.points, near=True)
+            matrices = encoding_matrix(array, rate_hz, frequency_hz)
+            for heard, matrix in zip(transfers(capsules, frequency_hz), matrices, strict=True):
+                yield heard @ matrix.T
+        case _:
+            for one in frequency_hz:
+                heard = plane_wave_response(scan.receiver, scan.points, np.array([one]))
+                yield np.ascontiguousarray(heard[0].T)
+
+
+def weights(
+    scan: Scan, frequency_hz: Float[ndarray, " frequency"]
+) -> Iterator[Complex[ndarray, "point channel"]]:
+    """Give the weights h of all points, one frequency after the other, likewise overwritten.
+
+    On open arrays only the phases change with frequency, so that the next is a turn of the last.
+    """
+    if isinstance(scan.receiver, Capsules) and scan.receiver.array.baffle == "open":
+        loudness, lead_s = _open_paths(scan.receiver.array, scan)
+        gain = weighed(loudness.astype(np.complex128), scan.formulation).real
+        yield from _turning(np.asarray(gain), lead_s, frequency_hz)
+        return
+    for heard in transfers(scan, frequency_hz):
+        yield weighed(heard, scan.formulation)
+
+
+def weighed(
+    transfer: Complex[ndarray, "point channel"], formulation: Formulation
+) -> Complex[ndarray, "point channel"]:
+    """Make weights of transfers."""
+    n = transfer.shape[1]
+    match formulation:
+        case "I":
+            return np.asarray(transfer / (n * np.abs(transfer)))
+        case "II":
+            return np.asarray(transfer / (n * np.abs(transfer) ** 2))
+        case "III":
+            return np.asarray(transfer / _power(transfer)[:, None])
+        case "IV":
+            return np.asarray(transfer / np.sqrt(n * _power(transfer))[:, None])
+
+
+def _power(transfer: Complex[ndarray, "point channel"]) -> Float[ndarray, " point"]:
+    return np.asarray((transfer.real**2 + transfer.imag**2).sum(axis=1))
+
+
+def _open_paths(
+    array: MicArray, scan: Scan
+) -> tuple[Float[ndarray, "point capsule"], Float[ndarray, "point capsule"]]:
+    """Give how loud every capsule hears a source and how many seconds before the origin."""
+    if not scan.near:
+        lead = scan.points @ array.positions.T / SPEED_OF_SOUND_M_S
+        return np.ones_like(lead), np.asarray(lead)
+    way = np.linalg.norm(scan.points[:, None] - array.positions, axis=2)
+    if way.min() <= 0:
+        raise SettingError("a point of the scan must not lie in a capsule, but one does")
+    distance = np.linalg.norm(scan.points, axis=1)[:, None]
+    return np.asarray(distance / way), np.asarray((distance - way) / SPEED_OF_SOUND_M_S)
+
+
+def _turning(
+    gain: Float[ndarray, "point capsule"],
+    lead_s: Float[ndarray, "point capsule"],
+    frequency_hz: Float[ndarray, " frequency"],
+) -> Iterator[Complex[ndarray, "point capsule"]]:
+    """Give gain e^{iωt}, evenly spaced frequencies by one product each in place of an exponential.
+
+    Rounding grows by 1e-16 a step.
+    """
+    steps = np.diff(frequency_hz)
+    if len(steps) > 1 and np.ptp(steps) < _EVEN * steps[0]:
+        state = gain * np.exp(2j * np.pi * frequency_hz[0] * lead_s)
+        turn = np.exp(2j * np.pi * float(steps.mean()) * lead_s)
+        yield state
+        for _ in steps:
+            state *= turn
+            yield state
+        return
+    for one in frequency_hz:
+        yield gain * np.exp(2j * np.pi * one * lead_s)
+
+
+def _rigid_near(
+    array: MicArray, points: Float[ndarray, "point 3"], frequency_hz: Float[ndarray, " frequency"]
+) -> Iterator[Complex[ndarray, "point capsule"]]:
+    """Do as `signal.sphere.array_response_near`, for points that have a distance each."""
+    distance = np.linalg.norm(points, axis=1)
+    radius = array.radius_m
+    if distance.min() < CLOSEST * radius:
+        raise SettingError(
+            f"points of a scan must be at least {CLOSEST * radius:g} m from the centre of a sphere "
+            f"of {radius:g} m, but one is {distance.min():g} m away"
+        )
+    across = 2 * np.pi * radius / SPEED_OF_SOUND_M_S
+    order = near_order_for(
+        float(frequency_hz.max(initial=0.0)) * across, float(distance.min()) / radius
+    )
+    cosine = np.clip((points / distance[:, None]) @ array.directions.T, -1, 1)
+    n = np.arange(order + 1)
+    pattern = np.moveaxis(legendre(order, cosine), 0, 1) * (2 * n + 1)[:, None]
+    for one in frequency_hz:
+        x = np.array([one * across])
+        here, there = hankel_steps(order, x), hankel_steps(order, x * (distance / radius))
+        first = np.full((1, len(points)), -np.exp(1j * x[0]))
+        fall = (radius / distance) * there[:-1] / here[:-1]
+        strength = np.cumprod(np.concatenate([first, fall]), axis=0) / (n[:, None] - here)
+        yield (strength.T[:, None, :] @ pattern)[:, 0, :]
+
+
+def _foa_near(
+    points: Float[ndarray, "point 3"], frequency_hz: Float[ndarray, " frequency"]
+) -> Iterator[Complex[ndarray, "point acn=4"]]:
+    """Give ideal FOA of point sources: first orders are 1 + 1/(ikr) times those of plane waves."""
+    distance = np.linalg.norm(points, axis=1, keepdims=True)
+    if frequency_hz.min(initial=np.inf) <= 0 or distance.min() <= 0:
+        raise SettingError("near sources in Ambisonics must be heard above 0 Hz and off the origin")
+    gains = foa_gains(points / distance)
+    for one in frequency_hz:
+        heard = gains.astype(np.complex128)
+        wave_number = 2 * np.pi * one / SPEED_OF_SOUND_M_S
+        heard[:, 1:] *= 1 - 1j / (wave_number * distance)
+        yield heard
