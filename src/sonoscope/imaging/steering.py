@@ -46,6 +46,7 @@ from sonoscope.signal.sphere import (
 Formulation = Literal["I", "II", "III", "IV"]
 
 _EVEN = 1e-9
+_TOGETHER = 32  # frequencies that share the Legendre polynomials of a sphere
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,9 +100,10 @@ def transfers(
             for heard, matrix in zip(transfers(capsules, frequency_hz), matrices, strict=True):
                 yield heard @ matrix.T
         case _:
-            for one in frequency_hz:
-                heard = plane_wave_response(scan.receiver, scan.points, np.array([one]))
-                yield np.ascontiguousarray(heard[0].T)
+            for first in range(0, len(frequency_hz), _TOGETHER):
+                some = frequency_hz[first : first + _TOGETHER]
+                for heard in plane_wave_response(scan.receiver, scan.points, some):
+                    yield np.ascontiguousarray(heard.T)
 
 
 def weights(

@@ -1,0 +1,198 @@
+"""Maps of sound: how much of a cross-spectral matrix looks like a source at each point.
+
+All take `CrossSpectra` and a `Scan` and give one row a bin; a band is their sum (levels) or their
+mean (MUSIC, SRP-PHAT). With h the weights, g = h / |h|, C = L Lᴴ and its eigenvalues λ:
+
+    conventional   hᴴ C h = |Lᴴh|²           what comes from everywhere, seen through the beam
+    functional     |h|² (gᴴ C^(1/ν) g)^ν     side lobes to the power ν (Dougherty 2014)
+    Capon          |h|⁴ / (hᴴ C⁻¹ h)         the narrowest beam that the noise allows (Capon 1969)
+    MUSIC          1 / |Uₙᴴ g|²              where noise has no share; no level (Schmidt 1986)
+    orthogonal     one point a signal eigenvalue, with its level (Sarradj 2010)
+    SRP-PHAT       phases of pairs alone, all bins alike (DiBiase 2000); 1 is a lone source
+
+The factor halves the work of hᴴ C h (a triangular product), and squares keep what is small: side
+lobes are right to 1e-16 of the amplitude, not of the power.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Complex, Float
+from numpy import ndarray
+from scipy.linalg import solve_triangular
+from scipy.linalg.blas import ztrmm
+
+from sonoscope.core.errors import SettingError
+from sonoscope.imaging.spectra import CrossSpectra, diagonal, factor, without_diagonal
+from sonoscope.imaging.steering import Formulation, Scan, weights
+
+_AT_ONCE = 1 << 16  # weights that are held at a time: 1 MB, so that they stay near the processor
+
+Powers = Callable[[int, Complex[ndarray, "point channel"]], Float[ndarray, " point"]]
+
+
+def conventional(
+    spectra: CrossSpectra, scan: Scan, *, diagonal_removed: bool = False
+) -> Float[ndarray, "frequency point"]:
+    """Give hᴴ C h.
+
+    Without the diagonal, noise of each channel's own leaves nothing behind; what a source loses
+    with it is given back (`off_diagonal_gain`), and points without a source may fall below 0.
+    """
+    lower = [np.asfortranarray(factor(matrix)) for matrix in spectra.matrices]
+    own = diagonal(spectra.matrices)
+
+    def powers(i: int, h: Complex[ndarray, "point channel"]) -> Float[ndarray, " point"]:
+        seen = power(ztrmm(1.0, lower[i], h.T, lower=1, trans_a=2).T)
+        if not diagonal_removed:
+            return seen
+        shared = seen - (h.real**2 + h.imag**2) @ own[i]
+        return np.asarray(shared * off_diagonal_gain(h, scan.formulation))
+
+    return _mapped(spectra, scan, powers)
+
+
+def off_diagonal_gain(
+    h: Complex[ndarray, "point channel"], formulation: Formulation
+) -> Float[ndarray, " point"]:
+    """Give what a source at the point is to be multiplied by when the diagonal is gone.
+
+    Its share on the diagonal is Σ|h a|² / |hᴴa|²: for formulation II 1/N, and for III and IV, where
+    h is along a, Σ|h|⁴ / (Σ|h|²)². For I it is 1/N if all capsules hear the source as loud.
+    """
+    n = h.shape[1]
+    if formulation in ("I", "II"):
+        return np.full(len(h), n / (n - 1))
+    square = h.real**2 + h.imag**2
+    total = square.sum(axis=1) ** 2
+    return np.asarray(total / (total - (square**2).sum(axis=1)))
+
+
+def functional(
+    spectra: CrossSpectra, scan: Scan, *, exponent: float = 4.0
+) -> Float[ndarray, "frequency point"]:
+    """Give |h|² (gᴴ C^(1/ν) g)^ν; at a lone source as loud as the conventional map (III, IV)."""
+    if not exponent >= 1:
+        raise SettingError(f"exponent must be at least 1, but {exponent:g} was given")
+    value, vector = np.linalg.eigh(spectra.matrices)
+    rounding = len(value[0]) * np.finfo(np.float64).eps * value[:, -1:]  # a root would lift it
+    value = np.where(value > rounding, value, 0)
+    root = vector * value[:, None, :] ** (0.5 / exponent)
+
+    def powers(i: int, h: Complex[ndarray, "point channel"]) -> Float[ndarray, " point"]:
+        size = power(h)
+        return np.asarray((power(np.conj(h) @ root[i]) / size) ** exponent * size)
+
+    return _mapped(spectra, scan, powers)
+
+
+def capon(
+    spectra: CrossSpectra, scan: Scan, *, loading: float = 1e-4
+) -> Float[ndarray, "frequency point"]:
+    """Give |h|⁴ / (hᴴ C⁻¹ h), with a share of the mean power of the channels added to each.
+
+    Raises
+    ------
+    SettingError
+        If the matrix is singular and nothing is added.
+    """
+    n = spectra.n_channels
+    mean = diagonal(spectra.matrices).mean(axis=1)
+    loaded = spectra.matrices + (loading * mean)[:, None, None] * np.eye(n)
+    try:
+        lower = np.linalg.cholesky(loaded)
+    except np.linalg.LinAlgError:
+        raise SettingError(
+            f"loading must be large enough for a matrix of {spectra.averages:.0f} averages of {n} "
+            f"channels, but {loading:g} was given"
+        ) from None
+    inverse = [
+        np.asfortranarray(solve_triangular(one, np.eye(n, dtype=np.complex128), lower=True))
+        for one in lower
+    ]
+
+    def powers(i: int, h: Complex[ndarray, "point channel"]) -> Float[ndarray, " point"]:
+        return np.asarray(power(h) ** 2 / power(ztrmm(1.0, inverse[i], h.T, lower=1).T))
+
+    return _mapped(spectra, scan, powers)
+
+
+def music(spectra: CrossSpectra, scan: Scan, n_sources: int) -> Float[ndarray, "frequency point"]:
+    """Give 1 / |Uₙᴴ g|²: at least 1, and without bound at a source."""
+    _check_count(n_sources, spectra.n_channels)
+    noise = np.linalg.eigh(spectra.matrices)[1][:, :, : spectra.n_channels - n_sources]
+
+    def powers(i: int, h: Complex[ndarray, "point channel"]) -> Float[ndarray, " point"]:
+        gap = power(np.conj(h) @ noise[i]) / power(h)
+        return np.asarray(1 / np.maximum(gap, np.finfo(np.float64).eps ** 2))
+
+    return _mapped(spectra, scan, powers)
+
+
+def orthogonal(
+    spectra: CrossSpectra, scan: Scan, n_sources: int
+) -> Float[ndarray, "frequency point"]:
+    """Give the power of each of the largest eigenvalues at the point where its vector looks from.
+
+    Quiet sources keep their level beside loud ones; all points but `n_sources` a bin are 0.
+    """
+    _check_count(n_sources, spectra.n_channels)
+    value, vector = np.linalg.eigh(spectra.matrices)
+    count, n_points = len(value), len(scan.points)
+    best = np.zeros((count, n_sources))
+    place = np.zeros((count, n_sources), np.int64)
+    for i, first, h in _each(scan, spectra.frequency_hz):
+        strength = np.abs(np.conj(h) @ vector[i, :, -n_sources:]) ** 2 * value[i, -n_sources:]
+        here = strength.argmax(axis=0)
+        height = strength[here, np.arange(n_sources)]
+        higher = height > best[i]
+        best[i, higher], place[i, higher] = height[higher], (first + here)[higher]
+    seen = np.zeros((count, n_points))
+    np.add.at(seen, (np.arange(count)[:, None], place), best)
+    return seen
+
+
+def srp_phat(spectra: CrossSpectra, scan: Scan) -> Float[ndarray, "frequency point"]:
+    """Give the mean over pairs of capsules of the cosine by which their phases miss the point's."""
+    n = spectra.n_channels
+    if n < 2:
+        raise SettingError("SRP-PHAT needs at least 2 channels, but 1 was given")
+    shared = without_diagonal(spectra.matrices)
+    phases = shared / np.maximum(np.abs(shared), np.finfo(np.float64).tiny)
+
+    def powers(i: int, h: Complex[ndarray, "point channel"]) -> Float[ndarray, " point"]:
+        turned = np.conj(h) @ phases[i]
+        return np.asarray((turned.real * h.real - turned.imag * h.imag).sum(axis=1) * n / (n - 1))
+
+    return _mapped(spectra, replace(scan, formulation="I"), powers)
+
+
+def power(rows: Complex[ndarray, "point channel"]) -> Float[ndarray, " point"]:
+    """Give the sum of the squares of every row."""
+    parts = np.ascontiguousarray(rows).view(np.float64)
+    return np.asarray(np.einsum("pc,pc->p", parts, parts))
+
+
+def _mapped(spectra: CrossSpectra, scan: Scan, powers: Powers) -> Float[ndarray, "frequency point"]:
+    seen = np.empty((len(spectra.frequency_hz), len(scan.points)))
+    for i, first, h in _each(scan, spectra.frequency_hz):
+        seen[i, first : first + len(h)] = powers(i, h)
+    return seen
+
+
+def _each(
+    scan: Scan, frequency_hz: Float[ndarray, " frequency"]
+) -> Iterator[tuple[int, int, Complex[ndarray, "point channel"]]]:
+    """Go through points by pieces and through all bins of each: bin, first point, weights."""
+    step = max(1, _AT_ONCE // scan.receiver.n_channels)
+    for first in range(0, len(scan.points), step):
+        for i, h in enumerate(weights(scan.part(first, first + step), frequency_hz)):
+            yield i, first, h
+
+
+def _check_count(n_sources: int, n_channels: int) -> None:
+    if not 1 <= n_sources < n_channels:
+        raise SettingError(
+            f"number of sources must be in 1..{n_channels - 1}, but {n_sources} was given"
+        )
