@@ -24,7 +24,6 @@ from jaxtyping import Complex128, Float, Float64
 from numpy import ndarray
 
 from sonoscope.core.errors import SettingError
-from sonoscope.signal.fir import kaiser_order, low_pass
 
 Band = tuple[float, float]
 """Lowest and highest frequency in Hz."""
@@ -243,12 +242,14 @@ class _BandFilter:
 
     @classmethod
     def of(cls, rate_hz: int, band: Band) -> "_BandFilter":
+        from scipy.signal import firwin, kaiserord  # slow to load, and few verbs need it
+
         low, high = band
         width = high - low
-        taps, beta = kaiser_order(_STOPBAND_DB, EDGE_HZ / (rate_hz / 2))
+        taps, beta = kaiserord(_STOPBAND_DB, EDGE_HZ / (rate_hz / 2))
         down = 1 << max(0, int(math.log2(rate_hz / (width + EDGE_HZ))))
         taps = -(-taps // (2 * down)) * 2 * down + 1  # its middle falls on a value that is kept
-        base = low_pass(width / rate_hz, np.kaiser(taps, beta))
+        base = firwin(taps, width / 2, window=("kaiser", beta), fs=rate_hz)
         turn = np.exp(2j * np.pi * (low + high) / 2 / rate_hz * (np.arange(taps) - taps // 2))
         kept = _FFT // down
         first = round((low + high) / 2 / rate_hz * _FFT) - kept // 2

@@ -35,7 +35,6 @@ from numpy import ndarray
 from scipy.special import gammaincc
 
 from sonoscope.signal.envelope import Envelope
-from sonoscope.signal.fir import decimated, low_pass
 from sonoscope.signal.pulses import threshold_of
 
 NOMINALS_HZ = (50.0, 60.0, 50.0 / 3)
@@ -117,13 +116,15 @@ class Clock:
 
 def activity(envelope: Envelope, mads: float) -> Activity:
     """Give the activity of an envelope, against the threshold that pulses have to pass."""
+    from scipy.signal import firwin, upfirdn  # slow to load, and few verbs need it
+
     amplitude = np.sqrt(2 * envelope.power)
     limits = threshold_of(amplitude, envelope.rate_hz, mads)
     values = np.log1p((amplitude / limits) ** 2)
     down = max(1, int(envelope.rate_hz / _ACTIVITY_HZ))
-    taps = low_pass(0.8 / down, np.hamming(8 * down + 1)) if down > 1 else np.ones(1)
+    taps = firwin(8 * down + 1, 0.8 / down) if down > 1 else np.ones(1)
     centred = values - values.mean()
-    slow = decimated(np.pad(centred, (0, len(taps))), taps, down)
+    slow = upfirdn(taps, np.pad(centred, (0, len(taps))), 1, down)
     start = len(taps) // 2 // down
     count = -(-len(values) // down)
     return Activity(np.asarray(slow[start : start + count]), envelope.rate_hz / down)

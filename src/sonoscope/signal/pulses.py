@@ -13,7 +13,6 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from sonoscope.signal.envelope import Envelope
-from sonoscope.signal.fir import peaks
 
 _WINDOW_S = 1.0
 _SILENCE = 1e-12
@@ -73,11 +72,13 @@ def pick(envelope: Envelope, mads: float, dead_s: float) -> Pulses:
     dead_s
         Least time between two pulses.
     """
+    from scipy.signal import find_peaks  # slow to load, and few verbs need it
+
     amplitude = np.sqrt(2 * envelope.power)
     if len(amplitude) < 3:
         return Pulses(np.zeros(0), np.zeros(0), np.zeros(0))
     limits = threshold_of(amplitude, envelope.rate_hz, mads)
-    at = peaks(amplitude, limits, max(1.0, dead_s * envelope.rate_hz))
+    at, _ = find_peaks(amplitude, height=limits, distance=max(1.0, dead_s * envelope.rate_hz))
     level = np.log(np.maximum(amplitude, _SILENCE))
     before, here, after = level[at - 1], level[at], level[at + 1]
     bend = np.minimum(before - 2 * here + after, -_SILENCE)
