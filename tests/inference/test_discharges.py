@@ -1,5 +1,6 @@
 """Models that name discharges: what they take, what they say, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,18 +68,21 @@ def test_what_is_sure_of_no_kind_is_unknown() -> None:
 def test_probabilities_are_of_scaled_logits() -> None:
     card = card_with(scales=(2.0, 1.0, 1.0), offsets=(0.0, 1.0, -1.0))
     logits = np.array([[1.0, -1.0, 1.0]], np.float32)
-    nothing = np.zeros((1, 0))
-    assert card.probability(logits, nothing)[0] == pytest.approx([1 / (1 + np.exp(-2)), 0.5, 0.5])
+    assert card.probability(logits)[0] == pytest.approx([1 / (1 + np.exp(-2)), 0.5, 0.5])
 
 
 def test_a_kind_whose_clock_is_not_kept_has_no_probability(tmp_path: Path) -> None:
-    strict = card_with(clocks=(("mains_lock", 1e3), ("mains_lock", 0.0), ("other_lock", 0.0)))
+    strict = card_with(clocks=("other", "mains", "other"))
     namer = DischargeNamer.of_file(toy(tmp_path / "toy.onnx", strict))
-    named = namer.name(bars())
+    found = bars()
+    assert "mains" in found.kept
+    named = namer.name(replace(found, kept=frozenset({"mains"})))
     assert named.kinds == ("second",)
     assert named.confidence["first"] == 0.0
+    assert namer.name(replace(found, kept=frozenset())).kinds == ()
+    assert not silence().kept
     with pytest.raises(ValueError, match="clocks must be as many as labels"):
-        card_with(clocks=(("mains_lock", 1.5),))
+        card_with(clocks=("mains",))
 
 
 @pytest.mark.parametrize("heard", [bars, one_half, silence])

@@ -100,8 +100,8 @@ class DischargeNamer:
             some = found[start : start + _AT_ONCE]
             maps = np.stack([maps_of(one, self.card.maps) for one in some])
             figures = np.stack([figures_of(one, self.card.figures) for one in some])
-            clock = np.stack([figures_of(one, self.card.clock_figures) for one in some])
-            probability = self.card.probability(self.logits(maps, figures), clock)
+            possible = np.stack([self.card.possible(one.kept) for one in some])
+            probability = possible * self.card.probability(self.logits(maps, figures))
             named += [decided(self.card, row) for row in probability]
         return named
 

@@ -65,6 +65,8 @@ from sonoscope.signal.references import LEVEL_DB, LOWEST_DB, Counts, Fit, Refere
 Kind = Literal["corona", "surface", "floating", "internal", "brush", "unphased"]
 Verdict = Kind | Literal["unknown", "nothing"]
 
+ClockName = Literal["mains", "other"]
+
 KINDS: tuple[Kind, ...] = get_args(Kind)
 DISCHARGES = ("corona", "surface", "floating", "internal", "brush", "unknown")
 """Verdicts that keep a clock, and so speak of something electrical."""
@@ -157,6 +159,9 @@ class Prpd:
         The likeliest clock that is not mains.
     locked, turned
         Whether pulses keep the mains' clock, or the other one.
+    kept
+        Which clocks are kept by what is heard, clear pulses or not; not the mains' where the other
+        is kept better.
     pulses
         All of them.
     phase
@@ -183,6 +188,7 @@ class Prpd:
     other: Clock
     locked: bool
     turned: bool
+    kept: frozenset[ClockName]
     pulses: Pulses
     phase: Float64[ndarray, " pulse"]
     clear: Bool[ndarray, " pulse"]
@@ -484,7 +490,9 @@ def _joined_clock(before: Clock, after: Clock, start_s: float, pieces: int) -> C
 def _resolved(heard: _Heard, wanted: PrpdSettings, known: References) -> Prpd:
     clear = heard.pulses.over_db >= wanted.clear_db
     enough = int(clear.sum()) >= max(10.0, wanted.least_hz * heard.duration_s)
-    locked, turned = _clocks(heard, wanted)
+    kept = _kept(heard, wanted)
+    locked = "mains" in kept
+    turned = "other" in kept and not locked
     counts = compared(heard.pulses, heard.phase, clear, wanted.clear_db) if enough else None
     fitted = references.fit(known, *counts) if counts is not None else None
     by = -fitted.best[0].shift_rad if fitted is not None and locked else 0.0
@@ -501,6 +509,7 @@ def _resolved(heard: _Heard, wanted: PrpdSettings, known: References) -> Prpd:
         heard.other,
         locked and enough,
         turned and enough,
+        kept,
         heard.pulses,
         phase,
         clear,
@@ -516,13 +525,15 @@ def _resolved(heard: _Heard, wanted: PrpdSettings, known: References) -> Prpd:
     )
 
 
-def _clocks(heard: _Heard, wanted: PrpdSettings) -> tuple[bool, bool]:
-    """Tell whether mains, or else another clock, is kept."""
-    locked = _keeps(heard.mains, heard.bands, wanted)
-    turned = _keeps(heard.other, heard.bands, wanted)
-    if locked and turned:
-        locked = heard.mains.log_score >= heard.other.log_score
-    return locked, turned and not locked
+def _kept(heard: _Heard, wanted: PrpdSettings) -> frozenset[ClockName]:
+    """Tell which clocks are kept; not the mains' where the other is kept better."""
+    kept = set[ClockName]()
+    if _keeps(heard.other, heard.bands, wanted):
+        kept.add("other")
+    is_best = not kept or heard.mains.log_score >= heard.other.log_score
+    if _keeps(heard.mains, heard.bands, wanted) and is_best:
+        kept.add("mains")
+    return frozenset(kept)
 
 
 def _keeps(clock: Clock, bands: int, wanted: PrpdSettings) -> bool:

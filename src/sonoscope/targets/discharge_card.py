@@ -6,10 +6,11 @@ is σ(scale z + offset), with a scale and an offset a kind that were fitted to d
 """
 
 import json
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -18,6 +19,7 @@ from scipy.special import expit
 from sonoscope.core.errors import CheckpointError
 from sonoscope.core.recipe import STRICT
 from sonoscope.signal.pattern_input import FIGURES, HALF, LEVELS, MAPS
+from sonoscope.signal.prpd import ClockName
 from sonoscope.targets.card import Label, Name
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -40,8 +42,8 @@ class DischargeCard:
     thresholds
         Of each kind, from which probability on it is named.
     clocks
-        Of each kind, the figure that tells how well its clock is kept, and the least of it: where
-        it is less, the kind has no probability, whatever the pattern looks like.
+        The clock that each kind keeps (`Prpd.kept`): where it is not kept, the kind has no
+        probability, whatever the pattern looks like. None where that is not asked.
     unknown_from
         Where no kind is named: from which probability of any kind on something unknown discharges.
     recipe, seed
@@ -63,7 +65,7 @@ class DischargeCard:
     thresholds: tuple[Share, ...]
     kind: Literal["discharge"] = "discharge"
     figures: tuple[str, ...] = ()
-    clocks: tuple[tuple[str, float], ...] = ()
+    clocks: tuple[ClockName, ...] = ()
     unknown_from: Share = 0.5
     recipe: str = ""
     seed: int | None = None
@@ -81,34 +83,23 @@ class DischargeCard:
                 raise ValueError(f"{name} must be as many as labels, {len(self.labels)}")
         if self.clocks and len(self.clocks) != len(self.labels):
             raise ValueError(f"clocks must be as many as labels, {len(self.labels)}, or none")
-        told = (*self.figures, *self.clock_figures)
-        for name, given, known in (("maps", self.maps, MAPS), ("figures", told, FIGURES)):
+        for name, given, known in (("maps", self.maps, MAPS), ("figures", self.figures, FIGURES)):
             for each in given:
                 if each not in known:
                     raise ValueError(f"{name} must be of {', '.join(known)}, but {each} was given")
 
-    @property
-    def clock_figures(self) -> tuple[str, ...]:
-        """The figures of `clocks`, one a kind."""
-        return tuple(name for name, _ in self.clocks)
-
     def probability(
-        self,
-        logits: Float[ndarray, "pattern label"],
-        clock: Float[ndarray, "pattern _"],
+        self, logits: Float[ndarray, "pattern label"]
     ) -> Float[ndarray, "pattern label"]:
-        """Turn logits into the probability of each kind.
-
-        Parameters
-        ----------
-        clock
-            The values of `clock_figures`.
-        """
+        """Turn logits into the probability of each kind, if its clock is kept."""
         z = logits.astype(np.float64)
-        probability = expit(np.array(self.scales) * z + np.array(self.offsets))
-        if self.clocks:
-            probability *= clock >= np.array([least for _, least in self.clocks])
-        return np.asarray(probability)
+        return np.asarray(expit(np.array(self.scales) * z + np.array(self.offsets)))
+
+    def possible(self, kept: Collection[ClockName]) -> Bool[ndarray, " label"]:
+        """Tell which kinds there may be, where these clocks are kept."""
+        if not self.clocks:
+            return np.ones(len(self.labels), bool)
+        return np.array([clock in kept for clock in self.clocks])
 
     def input_shapes(self) -> dict[str, tuple[int, ...]]:
         """Give the shape of each of the graph's inputs, without the batch."""

@@ -115,8 +115,7 @@ def test_calibration_makes_logits_probabilities_and_keeps_noise_unnamed() -> Non
     card = card_with(labels=LABELS, scales=five, offsets=five, thresholds=(0.5,) * 5)
     fitted = calibrated(card, logits.astype(np.float32), validation)
     assert fitted.metrics["validation"]["calibration error"] < 0.03
-    nothing = np.zeros((len(true), 0))
-    of_noise = fitted.probability(logits, nothing)[~true.any(axis=1)]
+    of_noise = fitted.probability(logits)[~true.any(axis=1)]
     assert (of_noise < np.array(fitted.thresholds)).all()
     assert min(fitted.thresholds) >= 0.5
 

@@ -19,8 +19,7 @@ from sonoscope.core.durable import write_bytes
 from sonoscope.core.errors import SettingError
 from sonoscope.metrics.calibration import expected_calibration_error, fit_logistic
 from sonoscope.models.clip.pattern_network import PatternNetwork, pattern_network_to_onnx
-from sonoscope.signal.pattern_input import FIGURES
-from sonoscope.signal.prpd import PrpdSettings
+from sonoscope.signal.prpd import ClockName
 from sonoscope.simulation.inspection import NOTICE
 from sonoscope.targets.card import CARD_KEY
 from sonoscope.targets.discharge_card import (
@@ -39,15 +38,14 @@ from sonoscope.training.discharges.draws import (
 from sonoscope.training.discharges.loop import logits_of, macro_f1
 from sonoscope.training.discharges.recipe import DischargeRecipe, from_json, to_json
 
-_MAINS = ("mains_lock", PrpdSettings().least_lock)
-CLOCKS: dict[Label, tuple[str, float]] = {
-    "corona": _MAINS,
-    "surface": _MAINS,
-    "floating": _MAINS,
-    "internal": _MAINS,
-    "brush": ("other_lock", 1.4),
+CLOCKS: dict[Label, ClockName] = {
+    "corona": "mains",
+    "surface": "mains",
+    "floating": "mains",
+    "internal": "mains",
+    "brush": "other",
 }
-"""Which clock a kind keeps, and how well it has to: what `signal.prpd` calls locked."""
+"""Which clock a kind keeps."""
 
 _LICENCE = "MIT; learnt from nothing but simulation"
 _SPARE = 1.1  # by how much the odds of a threshold exceed what noise alone came to
@@ -128,8 +126,7 @@ def calibrated(
         scales=tuple(float(f"{max(weight[0], 1e-3):.4g}") for weight in both),
         offsets=tuple(float(f"{weight[1]:.4g}") for weight in both),
     )
-    at = [tuple(FIGURES).index(name) for name in card.clock_figures]
-    said = card.probability(logits, validation.figures[..., at].reshape(len(true), -1))
+    said = card.probability(logits)
     any_said = 1 - np.prod(1 - said, axis=1)
     nothing = ~true.any(axis=1)
     limits = [_over(of_noise) for of_noise in said[nothing].T]
