@@ -37,7 +37,7 @@ from sonoscope.signal.references import LOCKED
 from sonoscope.simulation.discharge import Kind
 from sonoscope.simulation.inspection import Family
 
-_SEED = 11_000_000
+_SEED = 13_000_000
 _PAIRS, _NOISE, _BRUSH = 200_000, 400_000, 600_000
 SNRS_DB = (0.0, -5.0)
 RATIOS: tuple[Ratio, ...] = ("whole", "in_band")

@@ -30,6 +30,7 @@ def test_frequency_and_pulses_are_found() -> None:
     assert np.abs(found.pulses.time_s[found.clear] - time).max() < 50e-6
     assert found.absolute.counts.sum() == found.normalised.counts.sum() == len(time)
     assert found.verdict == "floating"
+    assert "mains" in found.kept
 
 
 def test_a_shift_of_the_sound_turns_the_phase_by_as_much() -> None:
@@ -80,6 +81,7 @@ def test_noise_is_nothing_and_pulses_without_a_clock_are_unphased() -> None:
     quiet = phase_resolve(noise, RATE_HZ)
     assert quiet.verdict == "nothing"
     assert not quiet.locked
+    assert not quiet.kept
     assert quiet.fit is None
     drops = clicks(np.sort(generator.uniform(0, 2, 200)), generator.lognormal(-2, 0.5, 200), 2.0)
     loose = phase_resolve(noise + drops, RATE_HZ)
