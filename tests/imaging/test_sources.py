@@ -72,6 +72,24 @@ def test_power_of_wave_and_noise_are_found() -> None:
     assert noise == pytest.approx(1.0, rel=0.1)
 
 
+def test_likelihood_is_that_of_gaussian_sound() -> None:
+    band = np.array([900.0, 2500.0])
+    directions = sphere_grid(5)
+    spectra = heard_spectra(TETRAHEDRON, directions[:1], np.array([2.0]), band, 7, 2)
+    ratio, noise = np.array([2.0, 0.7]), np.array([1.0, 1.5])
+    transfer = plane_wave_response(Capsules(TETRAHEDRON), directions, band)
+    density = np.zeros(5)
+    for f in range(2):
+        for k in range(5):
+            a = transfer[f, :, k]
+            for loud, sign in ((ratio[f], 1), (0.0, -1)):
+                model = noise[f] * (np.eye(4) + loud * np.outer(a, np.conj(a)))
+                fit = np.trace(np.linalg.solve(model, spectra.matrices[f])).real
+                density[k] -= sign * 7 * (float(np.linalg.slogdet(model)[1]) + fit)
+    given = likelihood(spectra, Capsules(TETRAHEDRON), directions, ratio, noise)
+    assert given == pytest.approx(density)
+
+
 def test_the_top_of_a_hill_is_found_between_points() -> None:
     top = unit_vector(1.0, 0.4)
     spread = np.diag([3.0, 1.0, 8.0])

@@ -48,6 +48,14 @@ def test_near_transfers_are_those_of_the_array_at_every_distance(array: MicArray
         assert np.abs(heard[:, i] - want).max() < 1e-11
 
 
+def test_points_at_one_distance_and_at_many_hear_the_same() -> None:
+    points = 0.4 * sphere_grid(20)
+    one = rows(Scan(Capsules(EM32), points, near=True), FREQUENCIES)
+    more = np.concatenate([points, [[0.0, 0.0, 0.9]]])
+    many = rows(Scan(Capsules(EM32), more, near=True), FREQUENCIES)
+    assert np.abs(one - many[:, :20]).max() < 1e-12
+
+
 def test_evenly_spaced_bins_are_turned_into_each_other_exactly() -> None:
     even = np.arange(190, 240) * 93.75
     scan = Scan(Capsules(OPEN), sphere_grid(20) * 2.0, near=True, formulation="II")
@@ -121,7 +129,10 @@ def test_what_has_no_answer_is_refused() -> None:
         Scan(IdealFoa(), sphere_grid(4), formulation="I")
     with pytest.raises(SettingError, match="unit vectors"):
         Scan(Capsules(TETRAHEDRON), 2 * sphere_grid(4))
-    with pytest.raises(SettingError, match=r"at least 0\.04284 m .* but one is 0.02 m away"):
+    with pytest.raises(SettingError, match=r"at least 0\.04284 m .* but 0\.02 m was"):
         next(transfers(Scan(Capsules(TETRAHEDRON), 0.02 * sphere_grid(4), near=True), FREQUENCIES))
+    inner = sphere_grid(2) * np.array([[0.5], [0.02]])
+    with pytest.raises(SettingError, match=r"at least 0\.04284 m .* but one is 0\.02 m away"):
+        next(transfers(Scan(Capsules(TETRAHEDRON), inner, near=True), FREQUENCIES))
     with pytest.raises(SettingError, match="lie in a capsule"):
         next(transfers(Scan(Capsules(OPEN), OPEN.positions, near=True), FREQUENCIES))

@@ -171,7 +171,7 @@ def srp_phat(spectra: CrossSpectra, scan: Scan) -> Float[ndarray, "frequency poi
 def power(rows: Complex[ndarray, "point channel"]) -> Float[ndarray, " point"]:
     """Give the sum of the squares of every row."""
     parts = np.ascontiguousarray(rows).view(np.float64)
-    return np.asarray(np.einsum("pc,pc->p", parts, parts))
+    return np.asarray((parts * parts) @ np.ones(parts.shape[1]))  # a third of einsum's time
 
 
 def _mapped(spectra: CrossSpectra, scan: Scan, powers: Powers) -> Float[ndarray, "frequency point"]:

@@ -41,6 +41,7 @@ from sonoscope.signal.sphere import (
     hankel_steps,
     legendre,
     near_order_for,
+    rigid_sphere_near,
 )
 
 Formulation = Literal["I", "II", "III", "IV"]
@@ -91,7 +92,11 @@ def transfers(
         case Capsules(array) if array.baffle == "open":
             yield from _turning(*_open_paths(array, scan), frequency_hz)
         case Capsules(array) if scan.near:
-            yield from _rigid_near(array, scan.points, frequency_hz)
+            distance = np.linalg.norm(scan.points, axis=1)
+            if np.ptp(distance) <= _EVEN * distance[0]:
+                yield from _rigid_at(array, scan.points, float(distance[0]), frequency_hz)
+            else:
+                yield from _rigid_near(array, scan.points, frequency_hz)
         case IdealFoa() if scan.near:
             yield from _foa_near(scan.points, frequency_hz)
         case EncodedFoa(array, rate_hz) if scan.near:
@@ -167,15 +172,38 @@ def _turning(
     """
     steps = np.diff(frequency_hz)
     if len(steps) > 1 and np.ptp(steps) < _EVEN * steps[0]:
-        state = gain * np.exp(2j * np.pi * frequency_hz[0] * lead_s)
-        turn = np.exp(2j * np.pi * float(steps.mean()) * lead_s)
+        state = gain * _phasor(frequency_hz[0] * lead_s)
+        turn = _phasor(float(steps.mean()) * lead_s)
         yield state
         for _ in steps:
             state *= turn
             yield state
         return
     for one in frequency_hz:
-        yield gain * np.exp(2j * np.pi * one * lead_s)
+        yield gain * _phasor(one * lead_s)
+
+
+def _phasor(turns: Float[ndarray, "point capsule"]) -> Complex[ndarray, "point capsule"]:
+    """Give e^{2πi turns}, in half the time of a complex exponential."""
+    turned = np.empty(turns.shape, np.complex128)
+    angle = 2 * np.pi * turns
+    np.cos(angle, out=turned.real)
+    np.sin(angle, out=turned.imag)
+    return turned
+
+
+def _rigid_at(
+    array: MicArray,
+    points: Float[ndarray, "point 3"],
+    distance_m: float,
+    frequency_hz: Float[ndarray, " frequency"],
+) -> Iterator[Complex[ndarray, "point capsule"]]:
+    """Do as `_rigid_near` for points at one distance, where strengths are the same for all."""
+    cosine = np.clip(points / distance_m @ array.directions.T, -1, 1)
+    for first in range(0, len(frequency_hz), _TOGETHER):
+        some = frequency_hz[first : first + _TOGETHER]
+        for heard in rigid_sphere_near(cosine.ravel(), some, array.radius_m, distance_m):
+            yield heard.reshape(cosine.shape)
 
 
 def _rigid_near(
