@@ -159,7 +159,10 @@ def named(namer: DischargeNamer, given: Heard) -> list[Naming]:
     figures_at = [tuple(FIGURES).index(name) for name in card.figures]
     said = namer.logits(given.maps[:, maps_at], given.figures[:, figures_at])
     possible = np.stack([card.possible(each) for each in given.kept])
-    return [decided(card, row) for row in possible * card.probability(said)]
+    return [
+        decided(card, row, clear=verdict != "nothing")
+        for verdict, row in zip(given.verdict, possible * card.probability(said), strict=True)
+    ]
 
 
 def f1(true: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) -> float:

@@ -59,6 +59,9 @@ def test_what_is_sure_of_no_kind_is_unknown() -> None:
     assert decided(CARD, shared).kinds == ()
     assert decided(CARD, shared).any == pytest.approx(1 - 0.55 * 0.6)
     assert not decided(card_with(unknown_from=0.7), shared).unknown
+    faint = decided(CARD, np.array([0.9, 0.1, 0.0]), clear=False)
+    assert faint.unknown
+    assert faint.kinds == ()
     named = decided(card_with(thresholds=(0.5, 0.3, 0.5)), shared)
     assert named.kinds == ("second",)
     assert not named.unknown
@@ -80,7 +83,6 @@ def test_a_kind_whose_clock_is_not_kept_has_no_probability(tmp_path: Path) -> No
     assert named.kinds == ("second",)
     assert named.confidence["first"] == 0.0
     assert namer.name(replace(found, kept=frozenset())).kinds == ()
-    assert not silence().kept
     with pytest.raises(ValueError, match="clocks must be as many as labels"):
         card_with(clocks=("mains",))
 

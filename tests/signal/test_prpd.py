@@ -81,7 +81,6 @@ def test_noise_is_nothing_and_pulses_without_a_clock_are_unphased() -> None:
     quiet = phase_resolve(noise, RATE_HZ)
     assert quiet.verdict == "nothing"
     assert not quiet.locked
-    assert not quiet.kept
     assert quiet.fit is None
     drops = clicks(np.sort(generator.uniform(0, 2, 200)), generator.lognormal(-2, 0.5, 200), 2.0)
     loose = phase_resolve(noise + drops, RATE_HZ)

@@ -3,7 +3,8 @@
     Prpd ─► maps and figures ─► ONNX graph ─► a logit a kind ─► probability ─► kinds, none, unknown
 
 Each kind is judged by itself, so that two at once are both named, but only where its clock is kept
-(`DischargeCard.clocks`): raindrops and loose metal click too. Where none is, but it is likelier
+(`DischargeCard.clocks`: raindrops and loose metal click too) by clear pulses enough (noise that
+hums keeps clocks too). Where none is, but it is likelier
 than the card's `unknown_from` that any is there, something discharges and what is not known. **The
 models that ship learnt from simulated discharges alone.**
 """
@@ -102,7 +103,10 @@ class DischargeNamer:
             figures = np.stack([figures_of(one, self.card.figures) for one in some])
             possible = np.stack([self.card.possible(one.kept) for one in some])
             probability = possible * self.card.probability(self.logits(maps, figures))
-            named += [decided(self.card, row) for row in probability]
+            named += [
+                decided(self.card, row, clear=one.locked or one.turned)
+                for one, row in zip(some, probability, strict=True)
+            ]
         return named
 
     def logits(
@@ -118,12 +122,20 @@ class DischargeNamer:
         return np.asarray(said)
 
 
-def decided(card: DischargeCard, probability: Float[ndarray, " label"]) -> Naming:
-    """Decide by a card's thresholds what is named."""
+def decided(
+    card: DischargeCard, probability: Float[ndarray, " label"], *, clear: bool = True
+) -> Naming:
+    """Decide by a card's thresholds what is named.
+
+    Parameters
+    ----------
+    clear
+        Whether there are clear pulses enough to name a kind; where not, it is unknown at most.
+    """
     confidence = {
         label: float(p) for label, p in zip(card.labels, probability.tolist(), strict=True)
     }
     limits = dict(zip(card.labels, card.thresholds, strict=True))
-    over = [label for label in card.labels if confidence[label] >= limits[label]]
+    over = [label for label in card.labels if clear and confidence[label] >= limits[label]]
     named = Naming(tuple(sorted(over, key=lambda kind: -confidence[kind])), confidence)
     return replace(named, unknown=not over and named.any >= card.unknown_from)

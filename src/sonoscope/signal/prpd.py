@@ -160,8 +160,8 @@ class Prpd:
     locked, turned
         Whether pulses keep the mains' clock, or the other one.
     kept
-        Which clocks are kept, where there are clear pulses enough: of noise that hums there are
-        not. Not the mains' where the other is kept better.
+        Which clocks are kept by what is heard, clear pulses or not; not the mains' where the other
+        is kept better. Noise that hums keeps clocks too.
     pulses
         All of them.
     phase
@@ -490,7 +490,7 @@ def _joined_clock(before: Clock, after: Clock, start_s: float, pieces: int) -> C
 def _resolved(heard: _Heard, wanted: PrpdSettings, known: References) -> Prpd:
     clear = heard.pulses.over_db >= wanted.clear_db
     enough = int(clear.sum()) >= max(10.0, wanted.least_hz * heard.duration_s)
-    kept = _kept(heard, wanted) if enough else frozenset[ClockName]()
+    kept = _kept(heard, wanted)
     locked = "mains" in kept
     turned = "other" in kept and not locked
     counts = compared(heard.pulses, heard.phase, clear, wanted.clear_db) if enough else None
@@ -507,8 +507,8 @@ def _resolved(heard: _Heard, wanted: PrpdSettings, known: References) -> Prpd:
         heard.band,
         shifted(heard.mains, by),
         heard.other,
-        locked,
-        turned,
+        locked and enough,
+        turned and enough,
         kept,
         heard.pulses,
         phase,
