@@ -89,6 +89,12 @@ def test_capon_and_music_part_two_sources_that_the_conventional_map_joins() -> N
         assert angle_between(scan.points[parted, None], true).min(axis=1).max() < np.deg2rad(1.1)
 
 
+def test_a_little_loading_lets_capon_work_on_a_singular_matrix() -> None:
+    seen = capon(exact_spectra(AHEAD, {PLACE: 1.0}), AHEAD)
+    assert seen.sum(axis=0).argmax() == PLACE
+    assert seen[:, PLACE] == pytest.approx(1.0, rel=1e-3)
+
+
 def test_functional_side_lobes_fall_with_the_exponent() -> None:
     spectra = exact_spectra(AHEAD, {PLACE: 1.0})
     plain = conventional(spectra, AHEAD)

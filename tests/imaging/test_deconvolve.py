@@ -81,6 +81,18 @@ def test_damas_of_a_map_is_a_map_of_the_same_sources() -> None:
     assert np.count_nonzero(found[0] > 0.03) < 20
 
 
+def test_clean_sc_gives_no_more_than_the_capsules_heard() -> None:
+    rng = np.random.default_rng(1)
+    parts = rng.standard_normal((2, 3, 24, 40))
+    noise = parts[0] + 1j * parts[1]
+    spectra = CrossSpectra(noise @ np.conj(noise.transpose(0, 2, 1)) / 80, FREQUENCIES, 40.0)
+    heard = np.einsum("fcc->f", spectra.matrices).real / 24
+    kept = clean_sc(spectra, AHEAD, CleanSettings(floor=1e-6, diagonal_removed=False)).sum(axis=1)
+    removed = clean_sc(spectra, AHEAD, CleanSettings(floor=1e-6)).sum(axis=1)
+    assert np.all(kept < heard)
+    assert np.all(removed < heard)
+
+
 def test_silence_has_no_sources() -> None:
     silent = CrossSpectra(np.zeros((3, 24, 24), np.complex128), FREQUENCIES, 9.0)
     assert not clean_sc(silent, AHEAD).any()

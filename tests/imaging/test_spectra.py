@@ -32,6 +32,13 @@ def test_rectangular_blocks_side_by_side_keep_it_to_the_last_digit(window: str) 
     assert power == pytest.approx(2.0, rel=1e-12)
 
 
+def test_neither_end_of_the_spectrum_counts_twice() -> None:
+    settings = BlockSettings(1024, 0.0, "rectangular")
+    for samples in (np.full((1, 4096), 3.0), np.resize([3.0, -3.0], (1, 4096))):
+        power = diagonal(cross_spectra(samples, RATE, ALL, settings).matrices).sum()
+        assert power == pytest.approx(9.0, rel=1e-12)
+
+
 def test_a_channel_that_hears_earlier_leads_in_phase() -> None:
     rng = np.random.default_rng(1)
     sound = rng.standard_normal(100_003)
@@ -43,7 +50,8 @@ def test_a_channel_that_hears_earlier_leads_in_phase() -> None:
 def test_pieces_of_a_long_recording_add_up_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = np.random.default_rng(2).standard_normal((4, 30_000))
     whole = cross_spectra(samples, RATE, (500.0, 4000.0)).matrices
-    monkeypatch.setattr("sonoscope.imaging.spectra._AT_ONCE", 4 * 1024 * 3)
+    monkeypatch.setattr("sonoscope.imaging.spectra._AT_ONCE", 4 * 1024 * 5)
+    monkeypatch.setattr("sonoscope.imaging.spectra._PIECE", 4 * 1024 * 2)
     assert np.abs(cross_spectra(samples, RATE, (500.0, 4000.0)).matrices - whole).max() < 1e-15
 
 

@@ -24,7 +24,8 @@ from scipy.fft import rfft
 from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.recipe import STRICT
 
-_AT_ONCE = 1 << 22  # values of blocks that are held at a time, 32 MB
+_AT_ONCE = 1 << 22  # samples of blocks whose spectra are held at a time
+_PIECE = 1 << 16  # samples that are transformed at a time, 512 kB
 
 _ROUNDING = 1e-13
 
@@ -100,9 +101,7 @@ def cross_spectra(
     total = np.zeros((len(bins), len(samples), len(samples)), np.complex128)
     step = max(1, _AT_ONCE // (len(samples) * settings.block))
     for first in range(0, n_blocks, step):
-        windowed = blocks[:, first : first + step] * window
-        spectra = rfft(windowed, axis=-1)[..., bins[0] : bins[-1] + 1]
-        heard = np.ascontiguousarray(np.moveaxis(spectra, 2, 0)).astype(np.complex128, copy=False)
+        heard = _transformed(blocks[:, first : first + step], window, int(bins[0]), len(bins))
         total += heard @ np.conj(heard.transpose(0, 2, 1))
     sides = np.where((bins == 0) | (2 * bins == settings.block), 1.0, 2.0)
     scale = sides / (settings.block * float(window @ window) * n_blocks)
@@ -111,6 +110,23 @@ def cross_spectra(
         bins * (rate_hz / settings.block),
         _independent(n_blocks, window, settings.hop),
     )
+
+
+def _transformed(
+    blocks: Float[ndarray, "channel block sample"],
+    window: Float[ndarray, " sample"],
+    first_bin: int,
+    n_bins: int,
+) -> Complex[ndarray, "bin channel block"]:
+    """Give some bins of all blocks, by pieces that stay near the processor."""
+    n_channels, n_blocks, _ = blocks.shape
+    heard = np.empty((n_bins, n_channels, n_blocks), np.complex128)
+    step = max(1, _PIECE // (n_channels * len(window)))
+    for first in range(0, n_blocks, step):
+        some = slice(first, first + step)
+        spectra = rfft(blocks[:, some] * window, axis=-1)
+        heard[:, :, some] = np.moveaxis(spectra[..., first_bin : first_bin + n_bins], 2, 0)
+    return heard
 
 
 def _bins_within(
