@@ -13,9 +13,9 @@ from sonoscope.core.direction import angle_between, sphere_grid, unit_vector
 from sonoscope.core.errors import SettingError
 from sonoscope.imaging.beamform import capon, conventional, functional, music, orthogonal, srp_phat
 from sonoscope.imaging.grids import peaks
-from sonoscope.imaging.spectra import CrossSpectra, whitened
+from sonoscope.imaging.spectra import CrossSpectra, cross_spectra, diagonal, whitened
 from sonoscope.imaging.steering import Formulation, Scan, weights
-from sonoscope.signal.receiver import Capsules, IdealFoa
+from sonoscope.signal.receiver import Capsules, IdealFoa, Receiver, plane_wave_response
 from sonoscope.signal.sphere import diffuse_covariance
 
 POINTS = half_sphere(600)
@@ -131,6 +131,23 @@ def test_an_ambisonic_beam_is_a_cardioid_and_sharpest_when_diffuse_sound_is_whit
     sharp = np.einsum("pc,cd,pd->p", aim, white[0], np.conj(aim)).real
     assert sharp / sharp[0] == pytest.approx(((1 + 3 * np.cos(turned)) / 4) ** 2)
     assert sharp[1] / sharp[0] == pytest.approx(0.5, abs=0.01)  # 105 degrees wide at -3 dB
+
+
+@pytest.mark.parametrize(
+    "receiver", [Capsules(SPIRAL), Capsules(EM32), IdealFoa()], ids=["open", "rigid", "foa"]
+)
+def test_samples_of_a_wave_are_seen_where_they_come_from(receiver: Receiver) -> None:
+    rate, place = 48_000.0, unit_vector(0.6, -0.3)
+    sound = np.random.default_rng(0).standard_normal(24_000)
+    frequency = np.fft.rfftfreq(len(sound), 1 / rate)
+    response = plane_wave_response(receiver, place[None], frequency)[:, :, 0]
+    samples = np.fft.irfft(np.fft.rfft(sound)[:, None] * response, axis=0, n=len(sound)).T
+    spectra = cross_spectra(np.ascontiguousarray(samples), rate, (2000.0, 6000.0))
+    scan = Scan(receiver, np.concatenate([place[None], half_sphere(400)]))
+    seen = conventional(spectra, scan).sum(axis=0)
+    assert seen.argmax() == 0
+    power = diagonal(cross_spectra(sound[None], rate, (2000.0, 6000.0)).matrices).sum()
+    assert seen[0] == pytest.approx(power, rel=0.02)
 
 
 def test_diffuse_sound_on_the_sphere_has_no_peak() -> None:
