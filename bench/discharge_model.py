@@ -287,7 +287,10 @@ def _of_noise(
 ) -> str:
     """Count what is said of noise alone, and of clocks that are not the mains'."""
     rows = []
-    for what, plan in (("noise alone", noises(count)), ("brush, particle", brushes(count // 15))):
+    for what, plan in (
+        ("noise alone", noises(count)),
+        ("brush, particle", brushes(max(1, count // 15))),
+    ):
         given = heard(work, plan, "whole", 0.0, family)
         says = named(namer, given)
         if what == "noise alone":
@@ -347,7 +350,7 @@ def _prepared(options: argparse.Namespace) -> Iterator[Heard]:
             yield heard(options.work, singles(options.count), ratio, snr_db, options.family)
             if options.pairs:
                 yield heard(options.work, pairs(options.pairs), ratio, snr_db, options.family)
-    for plan in (noises(options.noises), brushes(options.noises // 15)):
+    for plan in (noises(options.noises), brushes(max(1, options.noises // 15))):
         yield heard(options.work, plan, "whole", 0.0, options.family)
 
 

@@ -115,3 +115,23 @@ def test_what_is_refused(tmp_path: Path) -> None:
         read_discharge_card(text, where="here")
     with pytest.raises(ValueError, match="thresholds must be as many as labels"):
         card_with(thresholds=(0.5,))
+
+
+def test_what_ships_names_what_it_learnt_and_nothing_of_noise() -> None:
+    namer = DischargeNamer.shipped()
+    assert namer.card.name == "discharge"
+    assert "simulated" in namer.card.trained_on
+    found, quiet = namer.names([bars(), silence()])
+    assert found.kinds == ("floating",)
+    assert quiet.kinds == ()
+    assert not quiet.unknown
+
+
+def test_turning_a_sound_does_not_change_what_ships_says() -> None:
+    sound, _ = floating_bars(50.0, 2.0)
+    cycles = round(0.0137 * RATE_HZ)
+    first, later = (
+        DischargeNamer.shipped().name(phase_resolve(part, RATE_HZ))
+        for part in (sound[cycles:], sound[:-cycles])
+    )
+    assert first.kinds == later.kinds
