@@ -97,7 +97,7 @@ class Listener:
     crops: int | None = None
 
     def probability(
-        self, sounds: Sequence[Float[ndarray, " sample"]]
+        self, sounds: Sequence[Float[ndarray, " _"]]
     ) -> Float[ndarray, "sound label"]:
         """Give the probabilities of whole sounds."""
         cuts = [(i, cut) for i, sound in enumerate(sounds) for cut in self._windows(sound)]
