@@ -96,9 +96,7 @@ class Listener:
     threshold: float = 0.0
     crops: int | None = None
 
-    def probability(
-        self, sounds: Sequence[Float[ndarray, " _"]]
-    ) -> Float[ndarray, "sound label"]:
+    def probability(self, sounds: Sequence[Float[ndarray, " _"]]) -> Float[ndarray, "sound label"]:
         """Give the probabilities of whole sounds."""
         cuts = [(i, cut) for i, sound in enumerate(sounds) for cut in self._windows(sound)]
         parts = [
