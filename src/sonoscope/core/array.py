@@ -8,6 +8,9 @@ A geometry file is TOML::
     capsules_deg = [[45, 35.26], [-45, -35.26], [135, -35.26], [-135, 35.26]]   # azimuth, elevation
     # or, in place of capsules_deg:  capsules_m = [[x, y, z], ...]
 
+or the XML of Acoular (`core.acoular_xml`), whose axes are taken as they stand, open. Axes are those
+of all sonoscope: x ahead, y left, z up.
+
 Reference for the DCASE tetrahedron: TAU Spatial Sound Events 2019, MIC format.
 """
 
@@ -19,8 +22,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from sonoscope.core.acoular_xml import read_acoular_xml
 from sonoscope.core.direction import unit_vector
-from sonoscope.core.errors import InputError
+from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.toml_file import read_toml
 
 Baffle = Literal["rigid", "open"]
@@ -95,14 +99,64 @@ EM32 = on_sphere("em32", [(float(az), 90.0 - zenith) for zenith, az in _EM32_ZEN
 """The 32 capsules of an Eigenmike em32 (zenith and azimuth from its data sheet)."""
 
 
+def _across_x(
+    name: str, radius_m: Float[ndarray, " capsule"], turn: Float[ndarray, " capsule"]
+) -> MicArray:
+    """Lay capsules into the plane across x: the array looks ahead (and, alike, behind)."""
+    left, up = radius_m * np.cos(turn), radius_m * np.sin(turn)
+    rows = tuple((0.0, float(y), float(z)) for y, z in zip(left, up, strict=True))
+    return MicArray(name, rows, "open")
+
+
+_64 = np.arange(64)
+
+SPIRAL64 = _across_x("spiral64", 0.06 * np.sqrt((_64 + 0.5) / 64), _64 * np.pi * (3 - np.sqrt(5)))
+"""64 capsules on a sunflower's spiral 12 cm across (Vogel 1979), in the plane across x, open."""
+
+RING64 = _across_x("ring64", np.full(64, 0.06), _64 * np.pi / 32)
+"""64 capsules on a ring 12 cm across, in the plane across x, the first on the left, open."""
+
+ARRAYS = {array.name: array for array in (TETRAHEDRON, EM32, SPIRAL64, RING64)}
+"""Arrays that need no file, by name."""
+
+
+def array_of(told: str) -> MicArray:
+    """Give the array of a name in `ARRAYS`, or of a geometry file.
+
+    Raises
+    ------
+    SettingError
+        If it is no such name and ends in neither .toml nor .xml.
+    InputError
+        As `read_geometry` does.
+    """
+    if told in ARRAYS:
+        return ARRAYS[told]
+    if not told.lower().endswith((".toml", ".xml")):
+        raise SettingError(
+            f"an array must be one of {', '.join(ARRAYS)} or a geometry file (.toml, or .xml of "
+            f"Acoular), but {told!r} was given"
+        )
+    return read_geometry(Path(told))
+
+
 def read_geometry(path: Path) -> MicArray:
-    """Read a geometry file.
+    """Read a geometry file: XML of Acoular if its name ends in .xml, else TOML.
 
     Raises
     ------
     InputError
-        If the file is not TOML, or describes no array that can exist.
+        If the file is neither, or describes no array that can exist.
     """
+    if path.suffix.lower() == ".xml":
+        name, places = read_acoular_xml(path)
+        array = MicArray(name, tuple(places), "open")
+        if not 1 <= len(places) <= MAX_CAPSULES:
+            raise InputError(
+                f"{path}: must have 1 to {MAX_CAPSULES} capsules (pos), but {len(places)} was given"
+            )
+        _check_possible(path, array)
+        return array
     table = read_toml(path, "a geometry file")
     baffle = table.pop("baffle", "open")
     if baffle not in ("rigid", "open"):
