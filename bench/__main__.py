@@ -18,6 +18,7 @@ from bench import (
     discharges,
     false_alarms,
     format_check,
+    heard_axes,
     held_out,
     measured_rooms,
     measured_sphere,
@@ -68,6 +69,7 @@ BENCHES = {
     "clip_networks": clip_networks,
     "clip_rivals": clip_rivals,
     "clip_tables": clip_tables,
+    "heard_axes": heard_axes,
 }
 
 
