@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from sonoscope.core.errors import SettingError
-from sonoscope.core.recipe import from_table
+from sonoscope.core.recipe import from_json, from_table, to_json
 from sonoscope.models.build import CrnnNetwork, MCrnnNetwork, ResScseCrnnNetwork, build, normalise
 from sonoscope.models.paper_features import PAPER48, PaperFeatures, PaperFeatureSettings
-from sonoscope.training.recipe import TrainRecipe, from_json, to_json
+from sonoscope.training.recipe import TrainRecipe
 
 LABELS = {"name": "trial", "labels": ["a", "b"]}
 
@@ -53,7 +53,7 @@ def test_a_recipe_may_begin_from_a_preset() -> None:
         network = {"kind": "crnn", "features": table}
         recipe = from_table({**LABELS, "network": network}, TrainRecipe, where="test")
         assert isinstance(recipe.network, CrnnNetwork)
-        assert from_json(to_json(recipe), where="test") == recipe
+        assert from_json(to_json(recipe), TrainRecipe, where="test") == recipe
         return recipe.network.features
 
     assert features(preset="paper") == PaperFeatureSettings()

@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 from sonoscope.core.errors import SettingError
-from sonoscope.core.recipe import from_table, read_recipe
+from sonoscope.core.recipe import from_json, from_table, read_recipe, to_json
 from sonoscope.training.recipe import (
     LossSettings,
     TrainRecipe,
     differences,
     fingerprint,
-    from_json,
-    to_json,
 )
 
 PLAIN = TrainRecipe(name="plain", labels=("dog", "siren"))
@@ -22,8 +20,8 @@ PLAIN = TrainRecipe(name="plain", labels=("dog", "siren"))
 def test_json_gives_the_same_recipe_back() -> None:
     recipe = replace(PLAIN, learning_rate=0.1 + 0.2, extra_labels=("rain",))
     text = to_json(recipe)
-    assert from_json(text, where="here") == recipe
-    assert to_json(from_json(text, where="here")) == text
+    assert from_json(text, TrainRecipe, where="here") == recipe
+    assert to_json(from_json(text, TrainRecipe, where="here")) == text
 
 
 def test_a_file_is_read_with_its_tables(tmp_path: Path) -> None:
@@ -65,4 +63,4 @@ def test_fingerprints_tell_where_one_part_ends() -> None:
 
 def test_what_is_no_recipe_is_refused() -> None:
     with pytest.raises(SettingError, match="here: not a recipe of this version"):
-        from_json('{"name": 1}', where="here")
+        from_json('{"name": 1}', TrainRecipe, where="here")

@@ -48,15 +48,15 @@ def export(
         raise SettingError(
             "sonoscope export needs the training extra: pip install 'sonoscope[train]'"
         )
+    from sonoscope.core.recipe import kind_of_json
     from sonoscope.targets.card import card_text
     from sonoscope.targets.clip_card import clip_card_text
     from sonoscope.training.checkpoint import read
     from sonoscope.training.clips.export import export_clips
-    from sonoscope.training.clips.recipe import is_clip_text
-    from sonoscope.training.discharges.recipe import is_discharge_text
     from sonoscope.training.export import export as run
 
-    if is_discharge_text(read(checkpoint)[0].recipe):
+    kind = kind_of_json(read(checkpoint)[0].recipe)
+    if kind == "discharges":
         from sonoscope.targets.discharge_card import discharge_card_text
         from sonoscope.training.discharges.export import export_discharges
 
@@ -67,7 +67,7 @@ def export(
         print(discharge_card_text(export_discharges(checkpoint, out, name=name)))
         print(out)
         return
-    if is_clip_text(read(checkpoint)[0].recipe):
+    if kind == "clips":
         if heard_as is not None:
             raise SettingError("--format must be left out for a network that names clips")
         print(clip_card_text(export_clips(checkpoint, out, name=name, data=data)))

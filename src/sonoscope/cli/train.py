@@ -74,20 +74,19 @@ def train(
         raise SettingError(
             "sonoscope train needs the training extra: pip install 'sonoscope[train]'"
         )
-    from sonoscope.training.clips.recipe import is_clip_recipe
-    from sonoscope.training.discharges.recipe import is_discharge_recipe
+    from sonoscope.core.recipe import kind_of
     from sonoscope.training.loop import Machine
 
     machine = Machine(device.value, devices, workers, threads, checkpoint_every)
-    is_of_clips = is_clip_recipe(recipe)
-    if test_fold is not None and not is_of_clips:
+    kind = kind_of(recipe)
+    if test_fold is not None and kind != "clips":
         raise SettingError(f"--test-fold must go with a recipe of clips, but {recipe} is none")
     try:
-        if is_discharge_recipe(recipe):
+        if kind == "discharges":
             if init is not None:
                 raise SettingError("--init must be left out for a recipe of discharges")
             last = _on_discharges(recipe, out, threads, resume=resume)
-        elif is_of_clips:
+        elif kind == "clips":
             last = _on_clips(recipe, out, data, test_fold, machine, resume=resume, init=init)
         else:
             last = _on_scenes(recipe, out, data, machine, resume=resume, init=init)
@@ -129,12 +128,13 @@ def _on_clips(
     resume: bool,
     init: Path | None,
 ) -> Path:
+    from sonoscope.core.recipe import read_recipe
     from sonoscope.datasets.clip_folds import leaks
     from sonoscope.training.clips.assembly import gather_clips, train_clips
-    from sonoscope.training.clips.recipe import read_clip_recipe
+    from sonoscope.training.clips.recipe import ClipRecipe
     from sonoscope.training.clips.scored import RESULT, read_scored
 
-    settings = read_clip_recipe(recipe)
+    settings = read_recipe(recipe, ClipRecipe)
     material = gather_clips(settings if test_fold is None else settings.tested_on(test_fold), data)
     leaked = leaks(material.split)
     if leaked:
@@ -154,11 +154,12 @@ def _on_clips(
 
 
 def _on_discharges(recipe: Path, out: Path, threads: int | None, *, resume: bool) -> Path:
+    from sonoscope.core.recipe import read_recipe
     from sonoscope.training.discharges.draws import patterns_in
     from sonoscope.training.discharges.loop import fit_discharges
-    from sonoscope.training.discharges.recipe import read_discharge_recipe
+    from sonoscope.training.discharges.recipe import DischargeRecipe
 
-    settings = read_discharge_recipe(recipe)
+    settings = read_recipe(recipe, DischargeRecipe)
     with _bar("simulating recordings") as bar:
         tell = _TellingDischarges(bar)
         train, validation = (

@@ -2,9 +2,10 @@
 
 A recipe is one complete file. It never says where data lie, on which device to run or with how
 many workers: those are the doors' business. Settings are pydantic dataclasses beside the code that
-uses them.
+uses them. What was made by a recipe keeps it as a JSON text.
 """
 
+import json
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +34,11 @@ def read_recipe(path: Path, kind: type[Settings]) -> Settings:
     return from_table(table, kind, where=str(path))
 
 
+def kind_of(path: Path) -> object:
+    """Give the `kind` that a recipe file names, or None; refuses what is none as `read_toml`."""
+    return read_toml(path, "a recipe").get("kind")
+
+
 def from_table(table: dict[str, Any], kind: type[Settings], *, where: str) -> Settings:
     """Turn a table into settings, refusing in one line what does not fit."""
     try:
@@ -44,3 +50,29 @@ def from_table(table: dict[str, Any], kind: type[Settings], *, where: str) -> Se
             for fault in error.errors()
         ]
         raise SettingError(f"{where}: {'; '.join(faults)}") from error
+
+
+def to_json(recipe: object) -> str:
+    """Give settings as one JSON text, the same for equal ones."""
+    plain = TypeAdapter(type(recipe)).dump_python(recipe, mode="json")
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+
+
+def from_json(text: str, kind: type[Settings], *, where: str) -> Settings:
+    """Read what `to_json` wrote.
+
+    Raises
+    ------
+    SettingError
+        If it is not a recipe of this version.
+    """
+    try:
+        return TypeAdapter(kind).validate_json(text)
+    except ValueError as error:
+        raise SettingError(f"{where}: not a recipe of this version: {error}") from error
+
+
+def kind_of_json(text: str) -> object:
+    """Give the `kind` that the JSON text of a recipe names; None where it names none."""
+    plain: Any = json.loads(text)
+    return plain.get("kind") if isinstance(plain, dict) else None

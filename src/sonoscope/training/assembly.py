@@ -9,6 +9,7 @@ import torch
 
 from sonoscope.core.audio import ChannelFormat
 from sonoscope.core.errors import CheckpointError, SettingError
+from sonoscope.core.recipe import from_json
 from sonoscope.datasets.choice import bank
 from sonoscope.models.build import Network, build, rate_of, target_of
 from sonoscope.simulation.schedule import Supplies
@@ -19,7 +20,7 @@ from sonoscope.training import checkpoint
 from sonoscope.training.batches import Stream
 from sonoscope.training.loop import Listener, Machine, Parts, fit
 from sonoscope.training.material import Material, data_hash
-from sonoscope.training.recipe import TrainRecipe, from_json
+from sonoscope.training.recipe import TrainRecipe
 from sonoscope.training.recorded import Reading, RecordedStream, RecordedSweep
 
 Item = TypeVar("Item")
@@ -182,7 +183,7 @@ def load(path: Path) -> tuple[Network, TrainRecipe]:
     """
     position, _ = checkpoint.read(path)
     try:
-        recipe = from_json(position.recipe, where=str(path))
+        recipe = from_json(position.recipe, TrainRecipe, where=str(path))
     except SettingError as error:
         raise CheckpointError(str(error)) from error
     network = Build(recipe)()

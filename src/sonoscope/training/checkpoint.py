@@ -10,7 +10,7 @@ OUT/best.safetensors                 average.NAME alone, as of the best validati
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from sonoscope.core.durable import write_bytes, write_text
 from sonoscope.core.errors import CheckpointError
+from sonoscope.core.recipe import from_json, to_json
 from sonoscope.models.build import inherited
 from sonoscope.training.recipe import differences, fingerprint
 
@@ -63,9 +64,7 @@ class Position:
     scores: tuple[float | None, ...] = ()
 
 
-def standing(
-    out: Path, recipe: str, data_hash: str, readable: Callable[[str], object], *, resume: bool
-) -> Position | None:
+def standing(out: Path, recipe: object, data_hash: str, *, resume: bool) -> Position | None:
     """Find out whether and where to go on in a folder, which is made where there is none.
 
     Parameters
@@ -73,9 +72,7 @@ def standing(
     out
         Folder of the run.
     recipe, data_hash
-        What is to be trained, as JSON text, and on what.
-    readable
-        Refuses the text of a recipe that is not of this version.
+        What is to be trained, and on what.
     resume
         Whether a run may be gone on with.
 
@@ -83,6 +80,8 @@ def standing(
     ------
     CheckpointError
         If there is a run and `resume` is not asked for, or one of another recipe or of other data.
+    SettingError
+        If its recipe is not of this version.
     """
     out.mkdir(parents=True, exist_ok=True)
     before = position(out)
@@ -93,11 +92,12 @@ def standing(
             f"{out} must be a folder without a run, but it holds one at step {before.step};"
             " --resume goes on with it"
         )
-    if before.recipe_hash != fingerprint(recipe):
-        readable(before.recipe)
+    text = to_json(recipe)
+    if before.recipe_hash != fingerprint(text):
+        from_json(before.recipe, type(recipe), where=str(out / POINTER))
         raise CheckpointError(
             f"{out} must hold a run of the same recipe,"
-            f" but it differs in {', '.join(differences(recipe, before.recipe))}"
+            f" but it differs in {', '.join(differences(text, before.recipe))}"
         )
     if before.data_hash != data_hash:
         raise CheckpointError(f"{out} must hold a run of the same clips, but other ones were given")

@@ -13,6 +13,7 @@ from sonoscope import __version__
 from sonoscope.core.durable import write_bytes
 from sonoscope.core.errors import SettingError
 from sonoscope.core.frames import FrameGrid, whole_samples
+from sonoscope.core.recipe import to_json
 from sonoscope.models.build import Network, target_of
 from sonoscope.models.export import dropout_of, to_onnx
 from sonoscope.models.mc_dropout import usable
@@ -24,7 +25,7 @@ from sonoscope.training.assembly import load, validation_of
 from sonoscope.training.batches import Stream
 from sonoscope.training.calibrating import calibration
 from sonoscope.training.material import Material, data_hash, gather
-from sonoscope.training.recipe import TrainRecipe, to_json
+from sonoscope.training.recipe import TrainRecipe
 from sonoscope.training.recorded import Sweeping
 from sonoscope.training.tuning import tuned
 from sonoscope.training.validation import Answer, outputs

@@ -13,7 +13,6 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import assert_never
 
@@ -22,6 +21,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from sonoscope.core.errors import SettingError, SonoscopeError
+from sonoscope.core.recipe import to_json
 from sonoscope.models.build import is_second_stage, normalise
 from sonoscope.simulation.stream import Batch
 from sonoscope.training import checkpoint, ema, log, validation
@@ -29,7 +29,7 @@ from sonoscope.training.batches import Stream, batches, one_thread_each
 from sonoscope.training.losses import Truth, loss
 from sonoscope.training.memory import keep_freed_memory
 from sonoscope.training.mixup import MixedStream
-from sonoscope.training.recipe import TrainRecipe, fingerprint, from_json, to_json
+from sonoscope.training.recipe import TrainRecipe, fingerprint
 from sonoscope.training.recorded import Sweeping
 from sonoscope.training.schedule import rate_of, since_best, step_seed
 
@@ -143,8 +143,7 @@ def fit(
         If the loss is no longer a number.
     """
     machine = machine or Machine()
-    readable = partial(from_json, where=str(out / checkpoint.POINTER))
-    before = checkpoint.standing(out, to_json(recipe), parts.data_hash, readable, resume=resume)
+    before = checkpoint.standing(out, recipe, parts.data_hash, resume=resume)
     if before is None and init is None and is_second_stage(recipe.network):
         raise SettingError(
             f'{recipe.name}: the stage "direction" must begin with a checkpoint of the stage'

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sonoscope.core.errors import SettingError
+from sonoscope.core.recipe import to_json
 from sonoscope.datasets.choice import ClipChoice, find_clips
 from sonoscope.datasets.published import Sides, split_recordings
 from sonoscope.datasets.surroundings import measured_rooms, recorded_beds
 from sonoscope.simulation.beds import RecordedBed
 from sonoscope.simulation.measured import MeasuredRoom
 from sonoscope.simulation.sources import Clip, assert_disjoint
-from sonoscope.training.recipe import TrainRecipe, fingerprint, to_json
+from sonoscope.training.recipe import TrainRecipe, fingerprint
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,9 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass as settings
 
-from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT
 from sonoscope.datasets.choice import ClipChoice
 from sonoscope.datasets.published import RecordingChoice, check_labels
@@ -233,26 +232,6 @@ class TrainRecipe:
     def all_labels(self) -> tuple[str, ...]:
         """Every label the network learns; those that count come first."""
         return self.labels + self.extra_labels
-
-
-def to_json(recipe: TrainRecipe) -> str:
-    """Give a recipe as one JSON text, the same for equal recipes."""
-    plain = TypeAdapter(TrainRecipe).dump_python(recipe, mode="json")
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
-
-
-def from_json(text: str, *, where: str) -> TrainRecipe:
-    """Read what `to_json` wrote.
-
-    Raises
-    ------
-    SettingError
-        If it is not a recipe of this version.
-    """
-    try:
-        return TypeAdapter(TrainRecipe).validate_json(text)
-    except ValueError as error:
-        raise SettingError(f"{where}: not a recipe of this version: {error}") from error
 
 
 def fingerprint(*parts: str) -> str:

@@ -33,6 +33,7 @@ from sonoscope.core.durable import replacing
 from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.frame_table import FrameTable
 from sonoscope.core.frames import whole_samples
+from sonoscope.core.recipe import to_json
 from sonoscope.datasets.recordings import RecordedScene
 from sonoscope.metrics.dcase2019 import LABELS_2019, Counts
 from sonoscope.metrics.scored_run import READINGS, Reading, ScoredRun, read_run, write_run
@@ -41,7 +42,7 @@ from sonoscope.training.assembly import load, parts
 from sonoscope.training.hearing import FRAMES_PER_S, hear, readings, table
 from sonoscope.training.loop import Listener, Machine, Progress, fit
 from sonoscope.training.material import Material, data_hash, gather
-from sonoscope.training.recipe import TrainRecipe, fingerprint, to_json
+from sonoscope.training.recipe import TrainRecipe, fingerprint
 from sonoscope.training.table_work import (
     RESULT,
     KeptInFolder,

@@ -8,11 +8,11 @@ from tests.models.listening import noise, size
 from torch import nn
 
 from sonoscope.core.errors import SettingError
-from sonoscope.core.recipe import from_table
+from sonoscope.core.recipe import from_json, from_table, to_json
 from sonoscope.models.build import build, inherited, normalise, target_of
 from sonoscope.models.output import Answer, TrackOutput
 from sonoscope.models.paper_features import TWO_STAGE
-from sonoscope.training.recipe import TrainRecipe, from_json, to_json
+from sonoscope.training.recipe import TrainRecipe
 
 TINY_STAGE = {"filters": [4, 6], "recurrent_units": 5}
 TINY_DCASE = {"filters": 4, "recurrent_units": 8, "head_units": 6}
@@ -22,7 +22,7 @@ TINY_EINV2 = {"filters": [4, 4, 4, 8], "inner": 8, "layers": 1}
 def recipe_of(network: dict[str, Any], **rest: Any) -> TrainRecipe:
     table = {"name": "trial", "labels": ["a", "b", "c"], "network": network, **rest}
     recipe = from_table(table, TrainRecipe, where="test")
-    assert from_json(to_json(recipe), where="test") == recipe
+    assert from_json(to_json(recipe), TrainRecipe, where="test") == recipe
     return recipe
 
 

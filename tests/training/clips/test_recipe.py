@@ -5,38 +5,32 @@ from pathlib import Path
 import pytest
 
 from sonoscope.core.errors import SettingError
-from sonoscope.training.clips.recipe import (
-    ClipRecipe,
-    from_json,
-    is_clip_recipe,
-    is_clip_text,
-    read_clip_recipe,
-    to_json,
-)
+from sonoscope.core.recipe import from_json, kind_of, kind_of_json, read_recipe, to_json
+from sonoscope.training.clips.recipe import ClipRecipe
 
 RECIPES = Path(__file__).parents[3] / "recipes"
-OF_CLIPS = sorted(path for path in RECIPES.glob("*.toml") if is_clip_recipe(path))
+OF_CLIPS = sorted(path for path in RECIPES.glob("*.toml") if kind_of(path) == "clips")
 
 
 def test_there_are_recipes_for_both_sets_and_none_is_taken_for_another_kind() -> None:
     names = {path.stem for path in OF_CLIPS}
     assert {"esc10_resnet18", "esc50_resnet18", "esc10_ega_paper", "esc50_ega_paper"} <= names
-    assert not is_clip_recipe(RECIPES / "detector.toml")
+    assert kind_of(RECIPES / "detector.toml") is None
 
 
 @pytest.mark.parametrize("path", OF_CLIPS, ids=lambda path: path.stem)
 def test_every_recipe_is_read_and_survives_its_text(path: Path) -> None:
-    recipe = read_clip_recipe(path)
+    recipe = read_recipe(path, ClipRecipe)
     assert recipe.name == path.stem
     text = to_json(recipe)
-    assert from_json(text, where="here") == recipe
-    assert is_clip_text(text)
+    assert from_json(text, ClipRecipe, where="here") == recipe
+    assert kind_of_json(text) == "clips"
     assert recipe.tested_on(3).data.split.test_folds == (3,)
 
 
 @pytest.mark.parametrize("name", ["esc10_ega_paper", "esc50_ega_paper"])
 def test_the_papers_recipe_says_what_the_paper_says(name: str) -> None:
-    recipe = read_clip_recipe(RECIPES / f"{name}.toml")
+    recipe = read_recipe(RECIPES / f"{name}.toml", ClipRecipe)
     assert (recipe.optimizer, recipe.learning_rate, recipe.weight_decay) == ("adam", 1e-3, 1e-4)
     schedule = recipe.schedule
     assert (schedule.kind, schedule.patience, schedule.factor) == ("plateau", 5, 0.5)
@@ -51,7 +45,7 @@ def test_the_papers_recipe_says_what_the_paper_says(name: str) -> None:
     assert recipe.validation.keep == "best"
     assert not any(recipe.mixing.shares)
     assert (recipe.waveform.gain_db, recipe.waveform.noise_db) == (0, None)
-    assert recipe == read_clip_recipe(RECIPES / f"{name}.toml")
+    assert recipe == read_recipe(RECIPES / f"{name}.toml", ClipRecipe)
 
 
 def test_defaults_are_the_papers_but_for_its_masks() -> None:
@@ -64,18 +58,18 @@ def test_what_a_network_cannot_do_is_refused(tmp_path: Path) -> None:
     begin = 'name = "x"\nkind = "clips"\n'
     path.write_text(begin + 'loss = { kind = "own" }\nnetwork = { kind = "resnet18" }\n')
     with pytest.raises(SettingError, match=r"of names unless network\.kind is \"audio_former\""):
-        read_clip_recipe(path)
+        read_recipe(path, ClipRecipe)
     path.write_text(begin + 'loss = { kind = "own" }\nnetwork = { kind = "audio_former" }\n')
-    assert read_clip_recipe(path).loss.kind == "own"
+    assert read_recipe(path, ClipRecipe).loss.kind == "own"
     path.write_text(begin + 'mixing = { frequency = 0.2 }\nnetwork = { kind = "eat" }\n')
     with pytest.raises(SettingError, match=r"mixing\.frequency must be 0 .* but 0\.2 was given"):
-        read_clip_recipe(path)
+        read_recipe(path, ClipRecipe)
 
 
 def test_an_unknown_key_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_text('name = "x"\nkind = "clips"\n[mixing]\nmood = 1\n')
     with pytest.raises(SettingError, match=r"mixing\.mood: unknown key"):
-        read_clip_recipe(path)
-    with pytest.raises(SettingError, match="not a clip recipe"):
-        from_json("{}", where="here")
+        read_recipe(path, ClipRecipe)
+    with pytest.raises(SettingError, match="not a recipe of this version"):
+        from_json("{}", ClipRecipe, where="here")

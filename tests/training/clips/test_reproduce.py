@@ -7,10 +7,11 @@ import pytest
 from tests.training.clips import tiny_clips
 
 from sonoscope.core.errors import SettingError
+from sonoscope.core.recipe import read_recipe
 from sonoscope.models.clip.build import build_clip_network
 from sonoscope.pipeline import reproduce_clips
 from sonoscope.training.clips.ega_tables import EGA, PAPER_SCALE, SCALES, SMALL, TABLE1, TABLE2
-from sonoscope.training.clips.recipe import ClipRecipe, read_clip_recipe
+from sonoscope.training.clips.recipe import ClipRecipe
 from sonoscope.training.clips.reproduce import (
     AskedClips,
     ClipPlan,
@@ -93,7 +94,8 @@ def test_networks_differ_as_their_names_say() -> None:
 
 
 def test_the_papers_recipe_is_the_papers() -> None:
-    ours, theirs = recipe("EGA", PAPER_SCALE), read_clip_recipe(RECIPES / "esc10_ega_paper.toml")
+    ours = recipe("EGA", PAPER_SCALE)
+    theirs = read_recipe(RECIPES / "esc10_ega_paper.toml", ClipRecipe)
     assert replace(ours, name=theirs.name) == theirs
     small = recipe("EGA/paper's recipe", SMALL)
     for name in ("epochs", "batch_size", "optimizer", "learning_rate", "weight_decay", "schedule"):

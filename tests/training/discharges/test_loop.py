@@ -8,6 +8,7 @@ import pytest
 from tests.inference.discharge_toy import card_with
 
 from sonoscope.core.errors import CheckpointError, SettingError
+from sonoscope.core.recipe import from_json, to_json
 from sonoscope.inference.discharges import DischargeNamer
 from sonoscope.models.clip.pattern_network import SMALL, PatternNetworkSettings
 from sonoscope.signal.pattern_input import FIGURES, MAPS
@@ -16,7 +17,7 @@ from sonoscope.training.discharges.augment import AugmentSettings
 from sonoscope.training.discharges.draws import LABELS, DrawSettings, Patterns
 from sonoscope.training.discharges.export import add_metrics, calibrated, export_discharges
 from sonoscope.training.discharges.loop import batch, fit_discharges, logits_of
-from sonoscope.training.discharges.recipe import DischargeRecipe, from_json, to_json
+from sonoscope.training.discharges.recipe import DischargeRecipe
 
 TINY = DischargeRecipe(
     "tiny",
@@ -121,8 +122,8 @@ def test_calibration_makes_logits_probabilities_and_keeps_noise_unnamed() -> Non
 
 
 def test_recipes_are_read_back_and_refused() -> None:
-    assert from_json(to_json(TINY), where="here") == TINY
-    with pytest.raises(SettingError, match="not a recipe of discharges"):
-        from_json('{"name": 3}', where="here")
+    assert from_json(to_json(TINY), DischargeRecipe, where="here") == TINY
+    with pytest.raises(SettingError, match="not a recipe of this version"):
+        from_json('{"name": 3}', DischargeRecipe, where="here")
     with pytest.raises(ValueError, match=r"must be of .* but moon was given"):
         replace(TINY, network=PatternNetworkSettings(figures=("moon",)))

@@ -9,6 +9,7 @@ import torch
 
 from sonoscope.core.errors import CheckpointError, InputError, SettingError
 from sonoscope.core.frames import whole_samples
+from sonoscope.core.recipe import from_json, to_json
 from sonoscope.datasets import esc50, folder, urbansound8k
 from sonoscope.datasets.choice import fingerprint as clips_fingerprint
 from sonoscope.datasets.clip_folds import SplitClips, leaks, split_clips
@@ -19,7 +20,7 @@ from sonoscope.training.clips.held import HeldClips, hold
 from sonoscope.training.clips.listening import HeldSet, answers
 from sonoscope.training.clips.log import read_rows
 from sonoscope.training.clips.loop import ClipParts, Listener, fit_clips, n_steps
-from sonoscope.training.clips.recipe import ClipData, ClipRecipe, from_json, to_json
+from sonoscope.training.clips.recipe import ClipData, ClipRecipe
 from sonoscope.training.clips.scored import ScoredClips, worth, write_scored
 from sonoscope.training.clips.stream import FileStream
 from sonoscope.training.log import LOG
@@ -231,7 +232,7 @@ def load_clip_network(path: Path) -> tuple[ClipNetwork, ClipRecipe]:
     """
     position, _ = checkpoint.read(path)
     try:
-        recipe = from_json(position.recipe, where=str(path))
+        recipe = from_json(position.recipe, ClipRecipe, where=str(path))
     except SettingError as error:
         raise CheckpointError(str(error)) from error
     if not recipe.data.labels:

@@ -12,6 +12,7 @@ from torch import Tensor
 from sonoscope import __version__
 from sonoscope.core.durable import write_bytes
 from sonoscope.core.errors import SettingError
+from sonoscope.core.recipe import to_json
 from sonoscope.metrics.calibration import expected_calibration_error
 from sonoscope.metrics.classification import fit_unknown
 from sonoscope.models.clip.build import ClipNetwork, PrpdMapSettings, heard_by
@@ -30,7 +31,7 @@ from sonoscope.training.clips.assembly import (
     window_of,
 )
 from sonoscope.training.clips.listening import Answers, answers
-from sonoscope.training.clips.recipe import ClipRecipe, to_json
+from sonoscope.training.clips.recipe import ClipRecipe
 from sonoscope.training.clips.scored import temperature_of
 from sonoscope.training.clips.waveform import WaveformSettings
 from sonoscope.training.export import LICENCE

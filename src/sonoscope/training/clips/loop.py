@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from sonoscope.core.errors import CheckpointError, SonoscopeError
+from sonoscope.core.recipe import to_json
 from sonoscope.metrics.classification import ClipScores
 from sonoscope.models.clip.build import AudioFormerNetwork, ClipNetwork, normalise_clips
 from sonoscope.models.clip.rivals.audio_former import AudioFormer
@@ -29,7 +30,7 @@ from sonoscope.training.clips.listening import ClipSet, answers
 from sonoscope.training.clips.log import ClipRow, read_rows, write_rows
 from sonoscope.training.clips.losses import clip_loss, smoothed
 from sonoscope.training.clips.mixing import mixed_bands
-from sonoscope.training.clips.recipe import ClipRecipe, from_json, to_json
+from sonoscope.training.clips.recipe import ClipRecipe
 from sonoscope.training.clips.stream import ClipBatch, ClipStream
 from sonoscope.training.log import LOG
 from sonoscope.training.loop import Machine
@@ -136,8 +137,7 @@ def fit_clips(
         If the loss is no longer a number.
     """
     machine = machine or Machine()
-    readable = partial(from_json, where=str(out / checkpoint.POINTER))
-    before = checkpoint.standing(out, to_json(recipe), parts.data_hash, readable, resume=resume)
+    before = checkpoint.standing(out, recipe, parts.data_hash, resume=resume)
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)
     device = torch.device(_device(machine.device))

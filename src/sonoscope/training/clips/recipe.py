@@ -3,17 +3,13 @@
 Like every recipe it is complete, and never says where data lie or on what to train.
 """
 
-import json
 from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass as settings
 
-from sonoscope.core.errors import SettingError
-from sonoscope.core.recipe import STRICT, from_table
-from sonoscope.core.toml_file import read_toml
+from sonoscope.core.recipe import STRICT
 from sonoscope.datasets.clip_folds import ClipSplit
 from sonoscope.models.clip.build import (
     AudioFormerNetwork,
@@ -188,47 +184,3 @@ class ClipRecipe:
         return replace(
             self, data=replace(self.data, split=replace(self.data.split, test_folds=(fold,)))
         )
-
-
-def is_clip_recipe(path: Path) -> bool:
-    """Tell whether a recipe file is one of clips; refuses what is no recipe as `read_toml`."""
-    return read_toml(path, "a recipe").get("kind") == KIND
-
-
-def read_clip_recipe(path: Path) -> ClipRecipe:
-    """Read a recipe file.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read or is not TOML.
-    SettingError
-        If a key is unknown, missing or out of range.
-    """
-    return from_table(read_toml(path, "a recipe"), ClipRecipe, where=str(path))
-
-
-def to_json(recipe: ClipRecipe) -> str:
-    """Give a recipe as one JSON text, the same for equal recipes."""
-    plain = TypeAdapter(ClipRecipe).dump_python(recipe, mode="json")
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
-
-
-def from_json(text: str, *, where: str) -> ClipRecipe:
-    """Read what `to_json` wrote.
-
-    Raises
-    ------
-    SettingError
-        If it is not a recipe of this version.
-    """
-    try:
-        return TypeAdapter(ClipRecipe).validate_json(text)
-    except ValueError as error:
-        raise SettingError(f"{where}: not a clip recipe of this version: {error}") from error
-
-
-def is_clip_text(text: str) -> bool:
-    """Tell whether the JSON text of a recipe is one of clips."""
-    plain: Any = json.loads(text)
-    return isinstance(plain, dict) and plain.get("kind") == KIND

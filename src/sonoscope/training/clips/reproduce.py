@@ -16,12 +16,13 @@ from functools import partial
 from pathlib import Path
 
 from sonoscope.core.errors import SettingError
+from sonoscope.core.recipe import to_json
 from sonoscope.metrics.estimates import Place, Tested
 from sonoscope.metrics.pooling import table_of
 from sonoscope.training import checkpoint
 from sonoscope.training.clips.assembly import gather_clips, train_clips
 from sonoscope.training.clips.loop import ClipProgress
-from sonoscope.training.clips.recipe import ClipRecipe, to_json
+from sonoscope.training.clips.recipe import ClipRecipe
 from sonoscope.training.clips.scored import HEARD, ScoredClips, read_heard, read_scored
 from sonoscope.training.clips.tables import (
     SETS,

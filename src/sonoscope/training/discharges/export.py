@@ -17,6 +17,7 @@ from numpy import ndarray
 from sonoscope import __version__
 from sonoscope.core.durable import write_bytes
 from sonoscope.core.errors import SettingError
+from sonoscope.core.recipe import from_json, to_json
 from sonoscope.metrics.calibration import expected_calibration_error, fit_logistic
 from sonoscope.models.clip.pattern_network import PatternNetwork, pattern_network_to_onnx
 from sonoscope.signal.prpd import ClockName
@@ -36,7 +37,7 @@ from sonoscope.training.discharges.draws import (
     patterns_in,
 )
 from sonoscope.training.discharges.loop import logits_of, macro_f1
-from sonoscope.training.discharges.recipe import DischargeRecipe, from_json, to_json
+from sonoscope.training.discharges.recipe import DischargeRecipe
 
 CLOCKS: dict[Label, ClockName] = {
     "corona": "mains",
@@ -106,7 +107,7 @@ def load_discharge_network(path: Path) -> tuple[PatternNetwork, DischargeRecipe]
         If it cannot be read, or its recipe is of another version.
     """
     position, _ = checkpoint.read(path)
-    recipe = from_json(position.recipe, where=str(path))
+    recipe = from_json(position.recipe, DischargeRecipe, where=str(path))
     network = PatternNetwork(recipe.network, len(LABELS))
     checkpoint.start_from(path, network)
     return network.eval(), recipe

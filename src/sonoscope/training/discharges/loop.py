@@ -14,7 +14,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +24,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from sonoscope.core.durable import write_text
 from sonoscope.core.errors import SonoscopeError
+from sonoscope.core.recipe import to_json
 from sonoscope.models.clip.pattern_network import PatternNetwork
 from sonoscope.signal.pattern_input import FIGURES, MAPS
 from sonoscope.training import checkpoint, ema
 from sonoscope.training.discharges.augment import augmented
 from sonoscope.training.discharges.draws import LABELS, Patterns, draws_hash
-from sonoscope.training.discharges.recipe import DischargeRecipe, from_json, to_json
+from sonoscope.training.discharges.recipe import DischargeRecipe
 from sonoscope.training.log import LOG
 from sonoscope.training.recipe import fingerprint
 from sonoscope.training.schedule import rate_of, step_seed
@@ -85,9 +85,7 @@ def fit_discharges(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    readable = partial(from_json, where=str(out / checkpoint.POINTER))
-    data_hash = draws_hash(recipe.draws)
-    before = checkpoint.standing(out, to_json(recipe), data_hash, readable, resume=resume)
+    before = checkpoint.standing(out, recipe, draws_hash(recipe.draws), resume=resume)
     run = _Run(recipe, out, train, validation, on_progress)
     run.start(before)
     return run.finish()

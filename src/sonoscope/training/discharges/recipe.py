@@ -3,16 +3,12 @@
 It is complete: what is learnt from is simulated by it, so that no data folder is needed.
 """
 
-import json
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass as settings
 
-from sonoscope.core.errors import SettingError
-from sonoscope.core.recipe import STRICT, from_table
-from sonoscope.core.toml_file import read_toml
+from sonoscope.core.recipe import STRICT
 from sonoscope.models.clip.pattern_network import PatternNetworkSettings
 from sonoscope.signal.pattern_input import FIGURES, MAPS
 from sonoscope.training.discharges.augment import AugmentSettings
@@ -76,49 +72,3 @@ class DischargeRecipe:
                 if each not in known:
                     raise ValueError(f"must be of {', '.join(known)}, but {each} was given")
         return self
-
-
-def is_discharge_recipe(path: Path) -> bool:
-    """Tell whether a recipe file is one of discharges; refuses what is no recipe as `read_toml`."""
-    return read_toml(path, "a recipe").get("kind") == KIND
-
-
-def read_discharge_recipe(path: Path) -> DischargeRecipe:
-    """Read a recipe file.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read or is not TOML.
-    SettingError
-        If a key is unknown, missing or out of range.
-    """
-    return from_table(read_toml(path, "a recipe"), DischargeRecipe, where=str(path))
-
-
-def to_json(recipe: DischargeRecipe) -> str:
-    """Give a recipe as one JSON text, the same for equal recipes."""
-    plain = TypeAdapter(DischargeRecipe).dump_python(recipe, mode="json")
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
-
-
-def from_json(text: str, *, where: str) -> DischargeRecipe:
-    """Read what `to_json` wrote.
-
-    Raises
-    ------
-    SettingError
-        If it is not a recipe of this version.
-    """
-    try:
-        return TypeAdapter(DischargeRecipe).validate_json(text)
-    except ValueError as error:
-        raise SettingError(
-            f"{where}: not a recipe of discharges of this version: {error}"
-        ) from error
-
-
-def is_discharge_text(text: str) -> bool:
-    """Tell whether the JSON text of a recipe is one of discharges."""
-    plain: Any = json.loads(text)
-    return isinstance(plain, dict) and plain.get("kind") == KIND
