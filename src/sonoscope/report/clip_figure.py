@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sonoscope.metrics.estimates import Estimate
-from sonoscope.report.markup import drawing, element, minus, number, text
+from sonoscope.report.markup import drawing, element, lettering, minus, number
 from sonoscope.report.palette import LIGHT, LIGHT_PAPER
 
 _NAMES, _WIDE, _BESIDE, _EDGE = 190.0, 330.0, 44.0, 24.0
@@ -68,13 +68,13 @@ def clip_figure(title: str, reference: str, rows: Sequence[Shown]) -> str:
     width = (gained if gains else score).x + _WIDE + _EDGE
     height = _TOP + _STEP * len(rows) + _BELOW
     drawn = element("rect", width=number(width), height=number(height), fill=LIGHT_PAPER)
-    drawn += _words(title, _EDGE, 28.0, size=16)
+    drawn += lettering(title, _EDGE, 28.0, size=16)
     drawn += _scale(score, "Macro-F1 (%); ring: the paper's, private data", len(rows))
     if gains:
         drawn += _scale(gained, f"Macro-F1 less that of {reference} (%)", len(rows), signed=True)
     for i, row in enumerate(rows):
         y = _TOP + _STEP * (i + 0.5)
-        drawn += _words(row.name, _NAMES - 12, y + 4, "end") + _mark(score, row.score, y, _SCORE)
+        drawn += lettering(row.name, _NAMES - 12, y + 4, "end") + _mark(score, row.score, y, _SCORE)
         if row.published is not None:
             ring = {"cx": number(score.across(row.published), 1), "cy": number(y, 1)}
             drawn += element("circle", **ring, r=4.5, fill="none", stroke=_QUIET, stroke_width=1.5)
@@ -85,13 +85,13 @@ def clip_figure(title: str, reference: str, rows: Sequence[Shown]) -> str:
 
 def _scale(axis: _Axis, name: str, n_rows: int, *, signed: bool = False) -> str:
     bottom = _TOP + _STEP * n_rows
-    drawn = _words(name, axis.x + _WIDE / 2, _TOP - 26, "middle", size=13)
+    drawn = lettering(name, axis.x + _WIDE / 2, _TOP - 26, "middle", size=13)
     for share in axis.ticks():
         x, is_zero = number(axis.across(share), 1), abs(share) < 1e-9
         line = f"M{x} {number(_TOP)}V{number(bottom)}"
         drawn += element("path", d=line, stroke=_QUIET if signed and is_zero else _FAINT)
         written = minus(f"{100 * share:{'+' if signed and not is_zero else ''}.0f}")
-        drawn += _words(written, axis.across(share), bottom + 18, "middle")
+        drawn += lettering(written, axis.across(share), bottom + 18, "middle")
     return drawn
 
 
@@ -105,8 +105,3 @@ def _mark(axis: _Axis, found: Estimate, y: float, colour: str) -> str:
         drawn += element("path", d=bar, stroke=colour, stroke_width=6, stroke_opacity=0.35)
     centre = {"cx": number(axis.across(found.value), 1), "cy": number(y, 1)}
     return drawn + element("circle", **centre, r=4, fill=colour)
-
-
-def _words(words: str, x: float, y: float, anchor: str = "start", size: int = 12) -> str:
-    place = {"x": number(x, 1), "y": number(y, 1)}
-    return element("text", text(words), **place, text_anchor=anchor, font_size=size)

@@ -8,7 +8,6 @@ Reference: C. Lan et al., EURASIP JASMP 2022:29, figures 10 and 11.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,30 +15,15 @@ from numpy import ndarray
 
 from sonoscope.core.frame_table import FrameTable
 from sonoscope.report.clock import tick_step_s
-from sonoscope.report.markup import drawing, element, minus, number, text
+from sonoscope.report.markup import drawing, element, lettering, minus, number
 from sonoscope.report.palette import LIGHT, LIGHT_PAPER
+from sonoscope.report.panel import Panel
 
 WIDTH, _PLOT_WIDTH, _PLOT_HEIGHT = 1180.0, 500.0, 190.0
 _LEFT, _TOP, _BETWEEN, _BELOW = 92.0, 64.0, 46.0, 8.0
 _INK, _FAINT = "#2b2f36", "#dde1e6"
 _NEAR_PX = 0.6  # a line keeps a point only if it leaves the straight by more
 _JUMP_DEG = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Panel:
-    """Where a panel stands, and what its axis goes up to."""
-
-    x: float
-    y: float
-    low: float
-    high: float
-
-    def across(self, share: float) -> float:
-        return self.x + share * _PLOT_WIDTH
-
-    def up(self, value: float) -> float:
-        return self.y + _PLOT_HEIGHT * (self.high - value) / (self.high - self.low)
 
 
 def detection_figure(
@@ -55,7 +39,7 @@ def detection_figure(
     sides = (("reference", reference), ("predicted", heard))
     height = _TOP + 3 * (_PLOT_HEIGHT + _BETWEEN) + _BELOW
     drawn = element("rect", width=number(WIDTH), height=number(height), fill=LIGHT_PAPER)
-    drawn += _words(title, WIDTH / 2, 24.0, "middle", size=16)
+    drawn += lettering(title, WIDTH / 2, 24.0, "middle", size=16)
     used = sorted({int(label) for _, side in sides for label in np.unique(side.label)})
     for column, (kind, side) in enumerate(sides):
         x = _LEFT + column * (_PLOT_WIDTH + _LEFT - 20)
@@ -65,12 +49,13 @@ def detection_figure(
             panel = _panel(x, row, -limit, limit)
             drawn += _frame(f"{name}, {kind} (°)", panel, duration_s, _angle_ticks(limit))
             drawn += _angles(side, np.rad2deg(angle), duration_s, panel)
-    drawn += _words("Time (s)", WIDTH / 2, height - 8, "middle")
+    drawn += lettering("Time (s)", WIDTH / 2, height - 8, "middle")
     return drawing(title, drawn, WIDTH, height, _INK)
 
 
-def _panel(x: float, row: int, low: float, high: float) -> _Panel:
-    return _Panel(x, _TOP + row * (_PLOT_HEIGHT + _BETWEEN), low, max(high, low + 1.0))
+def _panel(x: float, row: int, low: float, high: float) -> Panel:
+    y = _TOP + row * (_PLOT_HEIGHT + _BETWEEN)
+    return Panel(x, y, _PLOT_WIDTH, _PLOT_HEIGHT, low, max(high, low + 1.0))
 
 
 def _angle_ticks(limit: float) -> list[tuple[float, str]]:
@@ -78,26 +63,25 @@ def _angle_ticks(limit: float) -> list[tuple[float, str]]:
     return [(float(mark), minus(f"{mark:+.0f}").replace("+0", "0")) for mark in marks]
 
 
-def _frame(title: str, panel: _Panel, duration_s: float, ticks: Sequence[tuple[float, str]]) -> str:
+def _frame(title: str, panel: Panel, duration_s: float, ticks: Sequence[tuple[float, str]]) -> str:
     """Draw a panel's title, axes and rules."""
-    right, bottom = panel.across(1.0), panel.y + _PLOT_HEIGHT
-    drawn = _words(title, panel.x, panel.y - 8, "start", size=13)
+    drawn = lettering(title, panel.x, panel.y - 8, "start", size=13)
     for value, word in ticks:
         y = panel.up(value)
-        drawn += element("path", d=f"M{number(panel.x)} {number(y)}H{number(right)}", stroke=_FAINT)
-        drawn += _words(word, panel.x - 6, y + 4, "end")
+        rule = f"M{number(panel.x)} {number(y)}H{number(panel.right)}"
+        drawn += element("path", d=rule, stroke=_FAINT)
+        drawn += lettering(word, panel.x - 6, y + 4, "end")
     step = tick_step_s(duration_s)
     for i in range(int(duration_s / step + 1e-9) + 1):
         x = panel.across(i * step / duration_s)
-        mark = f"M{number(x)} {number(bottom)}v4"
+        mark = f"M{number(x)} {number(panel.bottom)}v4"
         drawn += element("path", d=mark, stroke=_INK)
-        drawn += _words(f"{i * step:g}", x, bottom + 17, "middle")
-    outline = f"M{number(panel.x)} {number(panel.y)}V{number(bottom)}H{number(right)}"
-    return drawn + element("path", d=outline, stroke=_INK, fill="none")
+        drawn += lettering(f"{i * step:g}", x, panel.bottom + 17, "middle")
+    return drawn + element("path", d=panel.outline(), stroke=_INK, fill="none")
 
 
 def _labels_panel(
-    kind: str, side: FrameTable, used: Sequence[int], duration_s: float, panel: _Panel
+    kind: str, side: FrameTable, used: Sequence[int], duration_s: float, panel: Panel
 ) -> str:
     """Draw a lane for each label, a bar wherever it sounds."""
     ticks = [(float(lane), side.labels[label]) for lane, label in enumerate(used)]
@@ -117,7 +101,7 @@ def _labels_panel(
 
 
 def _angles(
-    side: FrameTable, degrees: Float[ndarray, " row"], duration_s: float, panel: _Panel
+    side: FrameTable, degrees: Float[ndarray, " row"], duration_s: float, panel: Panel
 ) -> str:
     """Draw a label's directions, one line as long as it neither stops nor jumps."""
     drawn = ""
@@ -162,7 +146,7 @@ def _line(
     values: Float[ndarray, " run"],
     side: FrameTable,
     duration_s: float,
-    panel: _Panel,
+    panel: Panel,
 ) -> str:
     """Draw one way, with no more points than can be seen."""
     points = [(_x(int(frames[0]), side, duration_s, panel), panel.up(float(values[0])))]
@@ -180,21 +164,9 @@ def _runs(frames: Int[ndarray, " frame"]) -> Iterator[Int[ndarray, " run"]]:
     yield from (run for run in np.split(frames, breaks) if len(run))
 
 
-def _x(frame: int, side: FrameTable, duration_s: float, panel: _Panel) -> float:
+def _x(frame: int, side: FrameTable, duration_s: float, panel: Panel) -> float:
     return panel.across(min(1.0, frame / side.frames_per_s / duration_s))
 
 
 def _colour(label: int) -> str:
     return LIGHT[label % len(LIGHT)]
-
-
-def _words(
-    words: str,
-    x: float,
-    y: float,
-    anchor: str,
-    size: int = 12,
-) -> str:
-    return element(
-        "text", text(words), x=number(x, 1), y=number(y, 1), text_anchor=anchor, font_size=size
-    )

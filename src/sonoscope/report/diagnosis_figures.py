@@ -7,7 +7,6 @@ where that is narrower the figure scrolls.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -16,49 +15,33 @@ from numpy import ndarray
 from sonoscope.report.clock import tick_step_s
 from sonoscope.report.colour_map import magma, png_data_uri
 from sonoscope.report.markup import element, minus, number, text
+from sonoscope.report.panel import Panel, pleasant_step
+from sonoscope.report.phase_map import (
+    SHADES,
+    cells,
+    count_shades,
+    reference_shades,
+    rules,
+    sine,
+    used_rows,
+)
 from sonoscope.report.spectrogram import Spectrogram
 from sonoscope.signal.denoise import Leaf, Plan
 from sonoscope.signal.envelope import Band
-from sonoscope.signal.patterns import Pattern
 from sonoscope.signal.prpd import Prpd
 from sonoscope.signal.references import LOCKED, LOWEST_DB, References
 
 WIDTH = 1144.0
-_SHADES = 12
 _LIGHT_ENDS, _DARK_ENDS = (228, 20), (70, 250)  # of magma's 256 colours, few pulses to many
 _HIGH_HZ, _LEAST_RANGE_DB = 10_000.0, 40.0
 _TOP_DB = 6.0  # of a reference's axis
-_FAINTEST = 0.02  # of a reference's maximum: below, nothing is drawn
-
-
-@dataclass(frozen=True, slots=True)
-class _Panel:
-    """Where a panel stands, and what its upward axis spans."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    low: float
-    high: float
-
-    @property
-    def right(self) -> float:
-        return self.x + self.width
-
-    @property
-    def bottom(self) -> float:
-        return self.y + self.height
-
-    def up(self, value: float) -> float:
-        return self.y + self.height * (self.high - value) / (self.high - self.low)
 
 
 def shade_style() -> str:
     """Write the colours of counts, for both themes."""
     sheets = []
     for ends in (_LIGHT_ENDS, _DARK_ENDS):
-        places = np.rint(np.linspace(*ends, _SHADES)).astype(int)
+        places = np.rint(np.linspace(*ends, SHADES)).astype(int)
         colours = [bytes(colour).hex() for colour in magma()[places].tolist()]
         rules = [f".fig .s{i + 1}{{fill:#{colour}}}" for i, colour in enumerate(colours)]
         sheets.append("".join(rules))
@@ -78,13 +61,13 @@ def pattern_figure(
         Kinds whose references are framed.
     """
     counts, edges = found.absolute.counts, found.absolute.edges_db
-    first, last = _used(found.absolute)
-    panel = _Panel(56.0, 34.0, 568.0, 250.0, float(edges[first]), float(edges[last]))
-    shown = counts[:, first:last].astype(np.float64)
+    used = used_rows(counts, without=(20, 35))
+    panel = Panel(56.0, 34.0, 568.0, 250.0, float(edges[used.start]), float(edges[used.stop]))
+    shown = counts[:, used].astype(np.float64)
     drawn = _words("Clear pulses: level (dBFS) over phase", 56.0, 20.0, "t")
     drawn += _axes(panel, [(db, minus(f"{db:g}")) for db in _even_db(panel)])
-    drawn += _cells(_logarithmic(shown), panel) + _sine(panel) + _key(panel, int(shown.max()))
-    low = _Panel(
+    drawn += _map(count_shades(shown), panel) + _key(panel, int(shown.max()))
+    low = Panel(
         56.0, 326.0, 568.0, 62.0, 0.0, max(1.0, 1.1 * float(found.curves.count.max(initial=0)))
     )
     drawn += _words("Pulses in 5° of phase", 56.0, 318.0, "t")
@@ -94,7 +77,7 @@ def pattern_figure(
     drawn += _words("References, learnt from simulated discharges", 676.0, 20.0, "t")
     order = sorted(LOCKED, key=lambda kind: -confidence.get(kind, 0.0))
     for place, kind in enumerate(order):
-        at = _Panel(
+        at = Panel(
             712.0 + 232 * (place % 2), 58.0 + 196 * (place // 2), 176.0, 112.0, LOWEST_DB, _TOP_DB
         )
         given = f" {confidence[kind]:.2f}" if kind in confidence else ""
@@ -106,12 +89,12 @@ def pattern_figure(
 def sound_figure(plan: Plan, before: Spectrogram, after: Spectrogram, band: Band) -> str:
     """Draw the chosen wavelet tree, and sound before and after, above one axis of frequency."""
     top_hz = plan.rate_hz / 2
-    tree = _Panel(56.0, 34.0, 232.0, 260.0, 0.0, top_hz)
+    tree = Panel(56.0, 34.0, 232.0, 260.0, 0.0, top_hz)
     drawn = _words("kept", 75.0, 20.0, "t")
     drawn += element("rect", x=56, y=10, width=14, height=11, class_="kept")
     drawn += element("rect", x=124, y=10, width=14, height=11, class_="silent")
     drawn += _words("silenced packets", 143.0, 20.0, "t")
-    step = _pleasant(top_hz / 6)
+    step = pleasant_step(top_hz / 6)
     for i in range(int(top_hz / step + 1e-9) + 1):
         drawn += _words(f"{i * step / 1000:g}", 50.0, tree.up(i * step) + 4, anchor="end")
     drawn += "".join(_leaf(leaf, tree, plan.settings.depth) for leaf in plan.leaves)
@@ -123,7 +106,7 @@ def sound_figure(plan: Plan, before: Spectrogram, after: Spectrogram, band: Band
     ends = ends_db(before)
     duration_s = plan.n_samples / plan.rate_hz
     for x, name, picture in ((322.0, "Before", before), (744.0, "After", after)):
-        panel = _Panel(x, 34.0, 384.0, 260.0, 0.0, top_hz)
+        panel = Panel(x, 34.0, 384.0, 260.0, 0.0, top_hz)
         drawn += _words(f"{name} denoising", x, 20.0, "t") + _sound(
             panel, picture, ends, duration_s
         )
@@ -142,16 +125,7 @@ def _figure(name: str, drawn: str, height: float) -> str:
     return element("div", svg, class_="fig")
 
 
-def _used(pattern: Pattern) -> tuple[int, int]:
-    """Give the rows that hold pulses, and one more to each side; some rows without any."""
-    used = np.flatnonzero(pattern.counts.any(axis=0))
-    if not len(used):
-        return 20, 35
-    return max(0, int(used[0]) - 1), min(pattern.counts.shape[1], int(used[-1]) + 2)
-
-
-def _reference(panel: _Panel, mean: Float64[ndarray, "72 15"], name: str, *, is_named: bool) -> str:
-    seen = np.where(mean > _FAINTEST * mean.max(), np.sqrt(mean / mean.max()), 0.0)
+def _reference(panel: Panel, mean: Float64[ndarray, "72 15"], name: str, *, is_named: bool) -> str:
     drawn = ""
     if is_named:
         drawn += element(
@@ -160,75 +134,45 @@ def _reference(panel: _Panel, mean: Float64[ndarray, "72 15"], name: str, *, is_
         )  # fmt: skip
     drawn += _words(name, panel.x, panel.y - 8, "t")
     drawn += _axes(panel, [(db, minus(f"{db:g}")) for db in (-20.0, 0.0)], every_deg=180)
-    return drawn + _cells(np.ceil(_SHADES * seen).astype(np.int64), panel) + _sine(panel)
+    return drawn + _map(reference_shades(mean), panel)
 
 
-def _logarithmic(counts: Float64[ndarray, "phase amplitude"]) -> Int64[ndarray, "_ _"]:
-    """Give shades: 0 of nothing, the first of one pulse, the last of the most."""
-    most = max(float(counts.max(initial=1.0)), 2.0)
-    share = np.log(np.maximum(counts, 1)) / math.log(most)
-    return np.where(counts > 0, 1 + np.rint((_SHADES - 1) * share), 0).astype(np.int64)
+def _map(shade: Int64[ndarray, "phase amplitude"], panel: Panel) -> str:
+    drawn = (element("path", d=d, class_=f"s{step}") for step, d in cells(shade, panel))
+    return "".join(drawn) + element("path", d=sine(panel), class_="sine")
 
 
-def _cells(shade: Int64[ndarray, "phase amplitude"], panel: _Panel) -> str:
-    """Draw a map: all cells of one shade are one path."""
-    wide, high = panel.width / shade.shape[0], panel.height / shade.shape[1]
-    drawn = ""
-    for step in range(1, _SHADES + 1):
-        cells = [
-            f"M{number(panel.x + column * wide, 2)} {number(panel.bottom - (row + 1) * high, 2)}"
-            f"h{number(wide, 2)}v{number(high, 2)}h{number(-wide, 2)}z"
-            for column, row in np.argwhere(shade == step).tolist()
-        ]
-        drawn += element("path", d="".join(cells), class_=f"s{step}") if cells else ""
-    return drawn
-
-
-def _sine(panel: _Panel) -> str:
-    """Draw the voltage that phase belongs to."""
-    turns = np.linspace(0, 1, 49)
-    height = panel.y + panel.height * (0.5 - 0.42 * np.sin(2 * np.pi * turns))
-    points = zip((panel.x + turns * panel.width).tolist(), height.tolist(), strict=True)
-    line = "L".join(f"{number(x, 1)} {number(y, 1)}" for x, y in points)
-    return element("path", d=f"M{line}", class_="sine")
-
-
-def _steps(values: Float64[ndarray, " phase"], panel: _Panel) -> str:
+def _steps(values: Float64[ndarray, " phase"], panel: Panel) -> str:
     wide = panel.width / len(values)
     line = "".join(f"V{number(panel.up(value), 1)}h{number(wide, 3)}" for value in values.tolist())
     base = f"{number(panel.x)} {number(panel.bottom)}"
     return element("path", d=f"M{base}{line}V{number(panel.bottom)}z", class_="steps")
 
 
-def _key(panel: _Panel, most: int) -> str:
+def _key(panel: Panel, most: int) -> str:
     """Draw what the shades mean."""
     if most < 1:
         return _words("no clear pulses", panel.x + panel.width / 2, panel.y + 24, anchor="middle")
-    wide, x = 9.0, panel.right - 24 - 9.0 * _SHADES
+    wide, x = 9.0, panel.right - 24 - 9.0 * SHADES
     drawn = _words("1 pulse", x - 6, 20.0, anchor="end")
     drawn += "".join(
         element("path", d=f"M{number(x + i * wide)} 11h{wide:g}v10h{-wide:g}z", class_=f"s{i + 1}")
-        for i in range(_SHADES)
+        for i in range(SHADES)
     )
-    return drawn + _words(f"{most}", x + _SHADES * wide + 5, 20.0)
+    return drawn + _words(f"{most}", x + SHADES * wide + 5, 20.0)
 
 
-def _axes(panel: _Panel, ticks: Sequence[tuple[float, str]], every_deg: int = 90) -> str:
-    drawn, rules = "", ""
+def _axes(panel: Panel, ticks: Sequence[tuple[float, str]], every_deg: int = 90) -> str:
+    drawn = element("path", d=rules(panel, [value for value, _ in ticks], every_deg), class_="rule")
     for value, word in ticks:
-        rules += f"M{number(panel.x)} {number(panel.up(value), 1)}h{number(panel.width)}"
         drawn += _words(word, panel.x - 6, panel.up(value) + 4, anchor="end")
     for degrees in range(0, 361, every_deg):
-        x = panel.x + panel.width * degrees / 360
-        rules += f"M{number(x)} {number(panel.y)}V{number(panel.bottom + 4)}"
+        x = panel.across(degrees / 360)
         drawn += _words(f"{degrees}", x, panel.bottom + 17, anchor="middle")
-    outline = f"M{number(panel.x)} {number(panel.y)}V{number(panel.bottom)}h{number(panel.width)}"
-    return (
-        element("path", d=rules, class_="rule") + drawn + element("path", d=outline, class_="line")
-    )
+    return drawn + element("path", d=panel.outline(), class_="line")
 
 
-def _leaf(leaf: Leaf, panel: _Panel, depth: int) -> str:
+def _leaf(leaf: Leaf, panel: Panel, depth: int) -> str:
     """Draw a leaf from its level's column to the right end."""
     x = panel.x + panel.width * leaf.level / (depth + 1)
     low, high = panel.up(leaf.low_hz), panel.up(leaf.high_hz)
@@ -241,7 +185,7 @@ def _leaf(leaf: Leaf, panel: _Panel, depth: int) -> str:
     )  # fmt: skip
 
 
-def _sound(panel: _Panel, shown: Spectrogram, ends: tuple[float, float], duration_s: float) -> str:
+def _sound(panel: Panel, shown: Spectrogram, ends: tuple[float, float], duration_s: float) -> str:
     """Draw a spectrogram; what its last column has beyond the sound's end is cut off."""
     share = shown.duration_s / max(duration_s, 1e-9)
     picture = element(
@@ -265,7 +209,7 @@ def ends_db(shown: Spectrogram) -> tuple[float, float]:
     return floor, max(float(shown.level_db[high].max()), floor + _LEAST_RANGE_DB)
 
 
-def _seconds(panel: _Panel, duration_s: float) -> str:
+def _seconds(panel: Panel, duration_s: float) -> str:
     step = tick_step_s(max(duration_s, 1e-3), most=5)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step < 1 else 0
     drawn = ""
@@ -276,21 +220,15 @@ def _seconds(panel: _Panel, duration_s: float) -> str:
     return drawn
 
 
-def _even_db(panel: _Panel) -> list[float]:
+def _even_db(panel: Panel) -> list[float]:
     span = panel.high - panel.low
     step = next((step for step in (6.0, 12.0, 24.0) if span / step <= 7), 48.0)
     return np.arange(step * math.ceil(panel.low / step), panel.high + 1e-9, step).tolist()
 
 
 def _few(high: float) -> list[float]:
-    step = _pleasant(high / 3)
+    step = pleasant_step(high / 3)
     return np.arange(0, high, max(step, 1.0)).tolist()
-
-
-def _pleasant(rough: float) -> float:
-    """Give 1, 2 or 5 times a power of ten, no less than asked."""
-    power = 10.0 ** math.floor(math.log10(max(rough, 1e-9)))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
 
 
 def _words(

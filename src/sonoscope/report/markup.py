@@ -53,6 +53,23 @@ def drawing(title: str, drawn: str, width: float, height: float, ink: str) -> st
     )
 
 
+def lettering(
+    words: str,
+    x: float,
+    y: float,
+    anchor: str = "start",
+    *,
+    size: int = 12,
+    weight: str | None = None,
+    colour: str | None = None,
+) -> str:
+    """Write words into a drawing."""
+    return element(
+        "text", text(words), x=number(x, 1), y=number(y, 1), text_anchor=anchor, font_size=size,
+        font_weight=weight, fill=colour,
+    )  # fmt: skip
+
+
 def number(value: float, decimals: int = 3) -> str:
     """Write a number as short as it is exact enough for a drawing.
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sonoscope.metrics.estimates import Estimate
-from sonoscope.report.markup import drawing, element, number, text
+from sonoscope.report.markup import drawing, element, lettering, number, text
 from sonoscope.report.palette import DASHES, LIGHT, LIGHT_PAPER
 
 _ACROSS = 3  # panels in a row
@@ -69,8 +69,8 @@ def noise_figure(figure: NoiseFigure) -> str:
     rows = -(-len(figure.panels) // across)
     height = top + rows * (_HIGH + _BETWEEN) + 8
     drawn = element("rect", width=number(width), height=number(height), fill=LIGHT_PAPER)
-    drawn += _words(figure.title, _LEFT, 26.0, size=16) + key
-    drawn += _words(told, _LEFT, height - 14.0, size=11)
+    drawn += lettering(figure.title, _LEFT, 26.0, size=16) + key
+    drawn += lettering(told, _LEFT, height - 14.0, size=11)
     for place, panel in enumerate(figure.panels):
         row, column = divmod(place, across)
         x, y = _LEFT + column * (_WIDE + _BESIDE), top + row * (_HIGH + _BETWEEN)
@@ -89,7 +89,7 @@ def _key(names: Sequence[str], width: float) -> tuple[str, float]:
             x, y = _LEFT, y + 20
         mark = f"M{number(x)} {number(y)}h26"
         drawn += element("path", d=mark, **_stroke(i)) + _dot(x + 13, y, i)
-        drawn += _words(name, x + 32, y + 4)
+        drawn += lettering(name, x + 32, y + 4)
         x += wide
     return drawn, y + _TOP - 24
 
@@ -101,17 +101,17 @@ def _small_print(count: int, *, has_chance: bool) -> str:
 
 def _axes(figure: NoiseFigure, title: str, x: float, y: float) -> str:
     right, bottom = x + _WIDE, y + _HIGH
-    drawn = _words(title, x, y - 10, size=13)
+    drawn = lettering(title, x, y - 10, size=13)
     for share in (0, 25, 50, 75, 100):
         at = y + _HIGH * (1 - share / 100)
         drawn += element("path", d=f"M{number(x)} {number(at)}H{number(right)}", stroke=_FAINT)
-        drawn += _words(str(share), x - 6, at + 4, "end")
+        drawn += lettering(str(share), x - 6, at + 4, "end")
     if figure.chance is not None:
         mark = f"M{number(x)} {number(y + _HIGH * (1 - figure.chance), 1)}H{number(right)}"
         drawn += element("path", d=mark, stroke=_CHANCE, stroke_dasharray="2 4")
     for i, ratio in enumerate(figure.ratios):
-        drawn += _words(ratio, x + _place(i, len(figure.ratios)), bottom + 18, "middle")
-    drawn += _words("Signal-to-noise ratio (dB)", x + _WIDE / 2, bottom + 36, "middle")
+        drawn += lettering(ratio, x + _place(i, len(figure.ratios)), bottom + 18, "middle")
+    drawn += lettering("Signal-to-noise ratio (dB)", x + _WIDE / 2, bottom + 36, "middle")
     turned = f"rotate(-90 {number(x - 40)} {number(y + _HIGH / 2)})"
     drawn += element(
         "text", text(figure.axis), x=number(x - 40), y=number(y + _HIGH / 2),
@@ -161,8 +161,3 @@ def _stroke(i: int) -> dict[str, object]:
 
 def _colour(i: int) -> str:
     return LIGHT[i % len(LIGHT)]
-
-
-def _words(words: str, x: float, y: float, anchor: str = "start", size: int = 12) -> str:
-    place = {"x": number(x, 1), "y": number(y, 1)}
-    return element("text", text(words), **place, text_anchor=anchor, font_size=size)

@@ -6,15 +6,24 @@ share. The picture is one SVG without scripts or links.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Int64
 from numpy import ndarray
 
 from sonoscope.report.colour_map import magma
-from sonoscope.report.markup import drawing, element, minus, number, text
+from sonoscope.report.markup import drawing, element, lettering, minus, number
 from sonoscope.report.palette import LIGHT, LIGHT_PAPER
+from sonoscope.report.panel import Panel
+from sonoscope.report.phase_map import (
+    SHADES,
+    cells,
+    count_shades,
+    reference_shades,
+    rules,
+    sine,
+    used_rows,
+)
 from sonoscope.signal.patterns import decibels
 from sonoscope.signal.prpd import Prpd
 from sonoscope.signal.references import LOWEST_DB, References
@@ -22,7 +31,6 @@ from sonoscope.signal.references import LOWEST_DB, References
 WIDTH, HEIGHT = 1180.0, 760.0
 _LEFT, _WIDE, _RIGHT = 72.0, 660.0, 842.0
 _INK, _FAINT, _SINE = "#2b2f36", "#dde1e6", "#6b7480"
-_SHADES = 12
 _DARKEST, _LIGHTEST = 20, 235  # of magma's 256 colours: neither black nor the paper's white
 
 SAID = {
@@ -38,24 +46,6 @@ SAID = {
 """Verdicts in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Panel:
-    """Where a panel stands, and what its upward axis spans."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    low: float
-    high: float
-
-    def across(self, turns: float) -> float:
-        return self.x + turns * self.width
-
-    def up(self, value: float) -> float:
-        return self.y + self.height * (self.high - value) / (self.high - self.low)
-
-
 def prpd_picture(title: str, found: Prpd, known: References) -> str:
     """Draw a pattern.
 
@@ -67,9 +57,9 @@ def prpd_picture(title: str, found: Prpd, known: References) -> str:
         What it was compared with.
     """
     drawn = element("rect", width=number(WIDTH), height=number(HEIGHT), fill=LIGHT_PAPER)
-    drawn += _words(title, _LEFT, 28.0, size=17)
+    drawn += lettering(title, _LEFT, 28.0, size=17)
     for line, words in enumerate(_facts(found)):
-        drawn += _words(words, _LEFT, 50.0 + 18 * line, size=13)
+        drawn += lettering(words, _LEFT, 50.0 + 18 * line, size=13)
     drawn += _pattern(found) + _curves(found) + _references(found, known)
     return drawing(title, drawn, WIDTH, HEIGHT, _INK)
 
@@ -104,77 +94,46 @@ def _facts(found: Prpd) -> list[str]:
 
 def _pattern(found: Prpd) -> str:
     counts, edges = found.absolute.counts, found.absolute.edges_db
-    used = np.flatnonzero(counts.any(axis=0))
-    first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (30, 45)
-    first, last = max(0, first - 1), min(counts.shape[1], last + 1)
-    panel = _Panel(_LEFT, 104.0, _WIDE, 360.0, float(edges[first]), float(edges[last]))
-    shown = counts[:, first:last].astype(np.float64)
+    used = used_rows(counts, without=(29, 46))
+    panel = Panel(_LEFT, 104.0, _WIDE, 360.0, float(edges[used.start]), float(edges[used.stop]))
+    shown = counts[:, used].astype(np.float64)
     drawn = _axes(panel, "Amplitude (dB, 0 is full scale)", _round_ticks(panel))
-    drawn += _cells(_logarithmic(shown), panel) + _sine(panel)
+    drawn += _map(count_shades(shown), panel)
     most = int(shown.max(initial=0))
     return drawn + _key(panel, most)
 
 
-def _logarithmic(counts: Float64[ndarray, "phase amplitude"]) -> Int64[ndarray, "_ _"]:
-    """Give shades: 0 of nothing, the first of one pulse, the last of the most."""
-    most = max(float(counts.max(initial=1.0)), 2.0)
-    share = np.log(np.maximum(counts, 1)) / np.log(most)
-    return np.where(counts > 0, 1 + np.rint((_SHADES - 1) * share), 0).astype(np.int64)
-
-
-def _cells(shade: Int64[ndarray, "phase amplitude"], panel: _Panel) -> str:
-    """Draw a map: all cells of one shade are one path."""
-    wide, high = panel.width / shade.shape[0], panel.height / shade.shape[1]
-    drawn = ""
-    for step in range(1, _SHADES + 1):
-        cells = [
-            f"M{number(panel.x + column * wide, 2)} "
-            f"{number(panel.y + panel.height - (row + 1) * high, 2)}"
-            f"h{number(wide, 2)}v{number(high, 2)}h{number(-wide, 2)}z"
-            for column, row in np.argwhere(shade == step)
-        ]
-        if cells:
-            drawn += element("path", d="".join(cells), fill=_shade(step))
-    return drawn
+def _map(shade: Int64[ndarray, "phase amplitude"], panel: Panel) -> str:
+    drawn = "".join(element("path", d=d, fill=_shade(step)) for step, d in cells(shade, panel))
+    voltage = {"d": sine(panel), "stroke": _SINE, "fill": "none", "stroke_dasharray": "5 4"}
+    return drawn + element("path", **voltage)
 
 
 def _shade(step: int) -> str:
     """Give a colour, the more pulses the darker."""
-    share = (step - 1) / (_SHADES - 1)
+    share = (step - 1) / (SHADES - 1)
     red, green, blue = magma()[round(_LIGHTEST + share * (_DARKEST - _LIGHTEST))].tolist()
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def _sine(panel: _Panel) -> str:
-    turns = np.linspace(0, 1, 73)
-    middle, swing = panel.y + panel.height / 2, 0.42 * panel.height
-    points = [
-        f"{number(panel.across(turn), 1)} {number(middle - swing * np.sin(2 * np.pi * turn), 1)}"
-        for turn in turns
-    ]
-    return element(
-        "path", d="M" + "L".join(points), stroke=_SINE, fill="none", stroke_dasharray="5 4"
-    )
-
-
-def _key(panel: _Panel, most: int) -> str:
+def _key(panel: Panel, most: int) -> str:
     """Draw what the shades mean."""
     if not most:
         return ""
     wide, y = 12.0, panel.y - 14
-    x = panel.x + panel.width - _SHADES * wide
-    drawn = _words("1 pulse", x - 6, y + 9, "end")
-    for step in range(1, _SHADES + 1):
+    x = panel.right - SHADES * wide
+    drawn = lettering("1 pulse", x - 6, y + 9, "end")
+    for step in range(1, SHADES + 1):
         drawn += element(
             "rect", x=number(x + (step - 1) * wide), y=number(y), width=number(wide), height=10,
             fill=_shade(step),
         )  # fmt: skip
-    return drawn + _words(f"{most}", x + _SHADES * wide + 6, y + 9)
+    return drawn + lettering(f"{most}", x + SHADES * wide + 6, y + 9)
 
 
 def _curves(found: Prpd) -> str:
     count = found.curves.count.astype(np.float64)
-    panel = _Panel(_LEFT, 518.0, _WIDE, 84.0, 0.0, max(float(count.max(initial=1)) * 1.1, 1.0))
+    panel = Panel(_LEFT, 518.0, _WIDE, 84.0, 0.0, max(float(count.max(initial=1)) * 1.1, 1.0))
     ticks = [(value, f"{value:g}") for value in _even(panel.high)]
     drawn = _axes(panel, "H_n: pulses in a phase bin", ticks)
     drawn += _line(count, panel, LIGHT[0])
@@ -182,20 +141,18 @@ def _curves(found: Prpd) -> str:
     levels = [decibels(found.curves.greatest), decibels(found.curves.mean)]
     shown = np.concatenate([level[heard] for level in levels]) if heard.any() else np.array([-60.0])
     low = 6 * float(np.floor(shown.min() / 6))
-    panel = _Panel(
-        _LEFT, 640.0, _WIDE, 84.0, low, max(6 * float(np.ceil(shown.max() / 6)), low + 6)
-    )
+    panel = Panel(_LEFT, 640.0, _WIDE, 84.0, low, max(6 * float(np.ceil(shown.max() / 6)), low + 6))
     drawn += _axes(
         panel, "H_qmax and H_qmean: greatest and mean amplitude (dB)", _round_ticks(panel)
     )
     for level, colour in zip(levels, (LIGHT[4], LIGHT[1]), strict=True):
         drawn += _line(np.where(heard, level, np.nan), panel, colour)
-    drawn += _words("H_qmax", panel.x + panel.width + 8, panel.y + 14, colour=LIGHT[4])
-    drawn += _words("H_qmean", panel.x + panel.width + 8, panel.y + 32, colour=LIGHT[1])
-    return drawn + _words("Phase (°)", panel.x + panel.width / 2, HEIGHT - 4, "middle")
+    drawn += lettering("H_qmax", panel.right + 8, panel.y + 14, colour=LIGHT[4])
+    drawn += lettering("H_qmean", panel.right + 8, panel.y + 32, colour=LIGHT[1])
+    return drawn + lettering("Phase (°)", panel.x + panel.width / 2, HEIGHT - 4, "middle")
 
 
-def _line(values: Float[ndarray, " phase"], panel: _Panel, colour: str) -> str:
+def _line(values: Float[ndarray, " phase"], panel: Panel, colour: str) -> str:
     """Draw a curve as steps, a gap where there is nothing."""
     wide = 1 / len(values)
     drawn, open_ = "", False
@@ -214,18 +171,15 @@ def _references(found: Prpd, known: References) -> str:
     """Draw each kind's mean map, the likeliest on top."""
     shares = found.fit.shares if found.fit is not None and found.locked else {}
     kinds = sorted(dict.fromkeys(known.kinds), key=lambda kind: -shares.get(kind, 0.0))
-    drawn = _words("References, each the mean of its kind's", _RIGHT, 82.0, size=13)
+    drawn = lettering("References, each the mean of its kind's", _RIGHT, 82.0, size=13)
     for place, kind in enumerate(kinds):
-        panel = _Panel(_RIGHT, 120.0 + 160 * place, 300.0, 108.0, LOWEST_DB, 6.0)
+        panel = Panel(_RIGHT, 120.0 + 160 * place, 300.0, 108.0, LOWEST_DB, 6.0)
         told = SAID[kind]
         if kind in shares:
             told += f": {100 * shares[kind]:.0f} %"
         ticks = [(level, minus(f"{level:g}")) for level in (-20.0, -10.0, 0.0)]
         drawn += _axes(panel, told, ticks)
-        mean = known.of_kind(kind)
-        seen = np.where(mean > 0.02 * mean.max(), np.sqrt(mean / mean.max()), 0.0)
-        drawn += _cells(np.ceil(_SHADES * seen).astype(np.int64), panel)
-        drawn += _sine(panel)
+        drawn += _map(reference_shades(known.of_kind(kind)), panel)
         if place == 0 and kind in found.kinds:
             drawn += element(
                 "rect", x=number(panel.x - 46), y=number(panel.y - 24), width=number(360.0),
@@ -233,25 +187,20 @@ def _references(found: Prpd, known: References) -> str:
                 rx=6,
             )  # fmt: skip
     below = "levels in dB over the strongest twentieth of pulses"
-    return drawn + _words(below, _RIGHT, HEIGHT - 4)
+    return drawn + lettering(below, _RIGHT, HEIGHT - 4)
 
 
-def _axes(panel: _Panel, title: str, ticks: Sequence[tuple[float, str]]) -> str:
-    right, bottom = panel.x + panel.width, panel.y + panel.height
-    drawn = _words(title, panel.x, panel.y - 7, size=13)
+def _axes(panel: Panel, title: str, ticks: Sequence[tuple[float, str]]) -> str:
+    drawn = lettering(title, panel.x, panel.y - 7, size=13)
+    drawn += element("path", d=rules(panel, [value for value, _ in ticks]), stroke=_FAINT)
     for value, word in ticks:
-        y = number(panel.up(value), 1)
-        drawn += element("path", d=f"M{number(panel.x)} {y}H{number(right)}", stroke=_FAINT)
-        drawn += _words(word, panel.x - 6, panel.up(value) + 4, "end")
+        drawn += lettering(word, panel.x - 6, panel.up(value) + 4, "end")
     for degrees in range(0, 361, 90):
-        x = number(panel.across(degrees / 360), 1)
-        drawn += element("path", d=f"M{x} {number(panel.y)}V{number(bottom + 4)}", stroke=_FAINT)
-        drawn += _words(str(degrees), panel.across(degrees / 360), bottom + 16, "middle")
-    outline = f"M{number(panel.x)} {number(panel.y)}V{number(bottom)}H{number(right)}"
-    return drawn + element("path", d=outline, stroke=_INK, fill="none")
+        drawn += lettering(str(degrees), panel.across(degrees / 360), panel.bottom + 16, "middle")
+    return drawn + element("path", d=panel.outline(), stroke=_INK, fill="none")
 
 
-def _round_ticks(panel: _Panel) -> list[tuple[float, str]]:
+def _round_ticks(panel: Panel) -> list[tuple[float, str]]:
     """Give levels in steps of 6, 12 or 24 dB."""
     span = panel.high - panel.low
     step = next((step for step in (6.0, 12.0, 24.0) if span / step <= 8), 48.0)
@@ -267,18 +216,3 @@ def _even(high: float) -> list[float]:
         if high / base <= 4:
             return np.arange(0, high, base).tolist()
     return [0.0, float(10 ** np.floor(np.log10(high)))]
-
-
-def _words(
-    words: str,
-    x: float,
-    y: float,
-    anchor: str = "start",
-    *,
-    size: int = 12,
-    colour: str | None = None,
-) -> str:
-    return element(
-        "text", text(words), x=number(x, 1), y=number(y, 1), text_anchor=anchor, font_size=size,
-        fill=colour,
-    )  # fmt: skip

@@ -13,8 +13,9 @@ import numpy as np
 
 from sonoscope.report.clock import clock, tick_step_s
 from sonoscope.report.colour_map import level_range, magma, png_data_uri
-from sonoscope.report.markup import drawing, element, minus, number, text
+from sonoscope.report.markup import drawing, element, lettering, minus, number, text
 from sonoscope.report.palette import LIGHT_PAPER
+from sonoscope.report.panel import pleasant_step
 from sonoscope.report.spectrogram import Spectrogram
 from sonoscope.signal.denoise import Leaf, Plan
 
@@ -71,8 +72,8 @@ def wavelet_picture(title: str, plan: Plan, before: Spectrogram, after: Spectrog
     """Draw a plan, and the sound before and after; both spectrograms are even in frequency."""
     top_hz = plan.rate_hz / 2
     drawn = element("rect", width=number(WIDTH), height=number(HEIGHT), fill=LIGHT_PAPER)
-    drawn += _words(title, _TREE_X, 28.0, size=17, weight="600")
-    drawn += _words(_summary(plan), _TREE_X, 50.0)
+    drawn += lettering(title, _TREE_X, 28.0, size=17, weight="600")
+    drawn += lettering(_summary(plan), _TREE_X, 50.0)
     drawn += _frequencies(top_hz) + _tree(plan, top_hz)
     for i, bar in enumerate(_BARS):
         x = _BARS_X + i * (_BAR_WIDTH + _BAR_GAP)
@@ -109,19 +110,13 @@ def _y(frequency_hz: float, top_hz: float) -> float:
 
 def _frequencies(top_hz: float) -> str:
     """Draw the axis at the left."""
-    step = _pleasant(top_hz / 8)
-    drawn = _words("Frequency (kHz)", _TREE_X - 40, _TOP - 12)
+    step = pleasant_step(top_hz / 8)
+    drawn = lettering("Frequency (kHz)", _TREE_X - 40, _TOP - 12)
     for i in range(int(top_hz / step + 1e-9) + 1):
         y = _y(i * step, top_hz)
         drawn += element("path", d=f"M{number(_TREE_X - 5)} {number(y)}h5", stroke=_INK)
-        drawn += _words(f"{i * step / 1000:g}", _TREE_X - 9, y + 4, "end")
+        drawn += lettering(f"{i * step / 1000:g}", _TREE_X - 9, y + 4, "end")
     return drawn
-
-
-def _pleasant(rough: float) -> float:
-    """Give 1, 2 or 5 times a power of ten, no less than asked."""
-    power = 10.0 ** math.floor(math.log10(rough))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
 
 
 def _tree(plan: Plan, top_hz: float) -> str:
@@ -129,10 +124,10 @@ def _tree(plan: Plan, top_hz: float) -> str:
     depth = plan.settings.depth
     column = _TREE_WIDTH / (depth + 1)
     drawn = "".join(
-        _words(f"{level}", _TREE_X + (level + 0.5) * column, _TOP + _PLOT_HEIGHT + 18, "middle")
+        lettering(f"{level}", _TREE_X + (level + 0.5) * column, _TOP + _PLOT_HEIGHT + 18, "middle")
         for level in range(depth + 1)
     )
-    drawn += _words("Level of the tree", _TREE_X + _TREE_WIDTH / 2, _TOP + _PLOT_HEIGHT + 36,
+    drawn += lettering("Level of the tree", _TREE_X + _TREE_WIDTH / 2, _TOP + _PLOT_HEIGHT + 36,
                     "middle")  # fmt: skip
     for level in range(depth):  # what was halved further: plain columns behind the leaves
         drawn += element(
@@ -180,13 +175,14 @@ def _evidence(bar: _Bar, plan: Plan, x: float, top_hz: float) -> str:
         share = (value - bar.low) / (bar.high - bar.low)
         return x + _BAR_WIDTH * min(max(share, 0.0), 1.0)
 
-    drawn = _words(bar.name, x, _TOP - 26, weight="600") + _words(bar.unit, x, _TOP - 12, size=10)
+    drawn = lettering(bar.name, x, _TOP - 26, weight="600")
+    drawn += lettering(bar.unit, x, _TOP - 12, size=10)
     for value, mark in bar.marks:
         at = number(across(value))
         d = f"M{at} {number(_TOP)}V{number(bottom)}"
         drawn += element("path", d=d, stroke=_RULE if value == 0 else _FAINT)
         side = "start" if value == bar.low else "end" if value == bar.high else "middle"
-        drawn += _words(minus(mark), across(value), bottom + 18, side, size=10)
+        drawn += lettering(minus(mark), across(value), bottom + 18, side, size=10)
     zero = plan.settings.choice.limit if bar.name == "score" else bar.low
     for leaf in plan.leaves:
         low, high = _y(leaf.low_hz, top_hz), _y(leaf.high_hz, top_hz)
@@ -210,7 +206,7 @@ def _sound(
         "image", href=png_data_uri(shown.level_db, ends_db), x=number(x), y=number(_TOP),
         width=number(columns), height=number(_PLOT_HEIGHT), preserveAspectRatio="none",
     )  # fmt: skip
-    drawn = _words(name, x, _TOP - 12, size=13, weight="600")
+    drawn = lettering(name, x, _TOP - 12, size=13, weight="600")
     drawn += element(
         "svg", picture, x=number(x), y=number(_TOP), width=number(_SOUND_WIDTH),
         height=number(_PLOT_HEIGHT),
@@ -221,8 +217,8 @@ def _sound(
     for i in range(int(duration_s / step + 1e-9) + 1):
         at = x + _SOUND_WIDTH * i * step / duration_s
         drawn += element("path", d=f"M{number(at)} {number(bottom)}v4", stroke=_INK)
-        drawn += _words(clock(i * step, duration_s, decimals), at, bottom + 18, "middle")
-    return drawn + _words("Time (s)" if duration_s <= 120 else "Time", x + _SOUND_WIDTH / 2,
+        drawn += lettering(clock(i * step, duration_s, decimals), at, bottom + 18, "middle")
+    return drawn + lettering("Time (s)" if duration_s <= 120 else "Time", x + _SOUND_WIDTH / 2,
                           bottom + 36, "middle")  # fmt: skip
 
 
@@ -238,30 +234,15 @@ def _key(ends_db: tuple[float, float]) -> str:
     drawn += element("rect", x=number(_SOUND_X), y=number(y), width=number(width), height=10,
                      fill="url(#shade)")  # fmt: skip
     for at, level_db in zip((0.0, width), ends_db, strict=True):
-        drawn += _words(minus(f"{level_db:.0f}"), _SOUND_X + at, y + 24, "middle", size=11)
+        drawn += lettering(minus(f"{level_db:.0f}"), _SOUND_X + at, y + 24, "middle", size=11)
     words = "dB, a tone of full scale being 0; the same before and after"
-    return drawn + _words(words, _SOUND_X + width + 14, y + 9, size=11)
+    return drawn + lettering(words, _SOUND_X + width + 14, y + 9, size=11)
 
 
 def _legend() -> str:
     drawn, x, y = "", _TREE_X, HEIGHT - 36
     for name, colour in (("leaf kept", _KEPT), ("leaf silenced", _SILENT)):
         drawn += element("rect", x=number(x), y=number(y), width=22, height=10, fill=colour)
-        drawn += _words(name, x + 28, y + 9, size=11)
+        drawn += lettering(name, x + 28, y + 9, size=11)
         x += 110
     return drawn
-
-
-def _words(
-    words: str,
-    x: float,
-    y: float,
-    anchor: str = "start",
-    *,
-    size: int = 12,
-    weight: str | None = None,
-) -> str:
-    return element(
-        "text", text(words), x=number(x, 1), y=number(y, 1), text_anchor=anchor, font_size=size,
-        font_weight=weight,
-    )  # fmt: skip
