@@ -50,7 +50,9 @@ def information(
     frequency_hz: Float[ndarray, " frequency"],
     ratio: float | Float[ndarray, " frequency"],
     duration_s: float,
-    noise: Float[ndarray, "frequency channel channel"] | None = None,
+    noise: Float[ndarray, "frequency channel channel"]
+    | Complex[ndarray, "frequency channel channel"]
+    | None = None,
 ) -> Float[ndarray, "2 2"]:
     """Give the Fisher information J of a plane wave's direction, eq. 4, by the trapezoid rule.
 
@@ -60,7 +62,7 @@ def information(
         Power of the wave to power of the noise, at each frequency.
     noise
         Covariance G of the channels' noise relative to its power; None is alike and independent.
-        Sound from everywhere: `signal.sphere.diffuse_covariance`.
+        Sound from everywhere: `signal.sphere.diffuse_covariance`; other sources: q a aᴴ each.
     """
     if len(frequency_hz) < 2 or np.any(np.diff(frequency_hz) <= 0):
         raise SettingError("frequencies of a bound must be two at least, and grow")
