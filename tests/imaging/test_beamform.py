@@ -8,13 +8,13 @@ from jaxtyping import Float
 from numpy import ndarray
 from tests.imaging.sound_fields import FREQUENCIES, SPIRAL, exact_spectra, half_sphere
 
-from sonoscope.core.array import EM32
+from sonoscope.core.array import EM32, TETRAHEDRON, MicArray
 from sonoscope.core.direction import angle_between, sphere_grid, unit_vector
 from sonoscope.core.errors import SettingError
 from sonoscope.imaging.beamform import capon, conventional, functional, music, orthogonal, srp_phat
 from sonoscope.imaging.grids import peaks
 from sonoscope.imaging.spectra import CrossSpectra, cross_spectra, diagonal, whitened
-from sonoscope.imaging.steering import Formulation, Scan, weights
+from sonoscope.imaging.steering import Formulation, Listening, Scan, held, weights
 from sonoscope.signal.receiver import Capsules, IdealFoa, Receiver, plane_wave_response
 from sonoscope.signal.sphere import diffuse_covariance
 
@@ -22,7 +22,7 @@ POINTS = half_sphere(600)
 SPHERE = Scan(Capsules(EM32), sphere_grid(400))
 AHEAD = Scan(Capsules(SPIRAL), POINTS)
 PLACE = 300
-MAPS: dict[str, Callable[[CrossSpectra, Scan], Float[ndarray, "frequency point"]]] = {
+MAPS: dict[str, Callable[[CrossSpectra, Listening], Float[ndarray, "frequency point"]]] = {
     "conventional": conventional,
     "no diagonal": lambda spectra, scan: conventional(spectra, scan, diagonal_removed=True),
     "functional": functional,
@@ -49,9 +49,12 @@ def test_twice_the_power_is_twice_the_map(name: str) -> None:
 
 @pytest.mark.parametrize("removed", [False, True])
 @pytest.mark.parametrize("formulation", ["I", "II", "III", "IV"])
-def test_the_fast_map_is_the_plain_sum(formulation: Formulation, removed: bool) -> None:
+@pytest.mark.parametrize("array", [EM32, TETRAHEDRON], ids=["many channels", "few"])
+def test_the_fast_map_is_the_plain_sum(
+    array: MicArray, formulation: Formulation, removed: bool
+) -> None:
     points = sphere_grid(1500)[:1200] * np.linspace(0.3, 2, 1200)[:, None]
-    scan = Scan(Capsules(EM32), points, near=True, formulation=formulation)
+    scan = Scan(Capsules(array), points, near=True, formulation=formulation)
     spectra = exact_spectra(scan, {5: 1.0, 700: 0.2}, noise=0.1)
     seen = conventional(spectra, scan, diagonal_removed=removed)
     for i, h in enumerate(weights(scan, FREQUENCIES)):
@@ -62,6 +65,37 @@ def test_the_fast_map_is_the_plain_sum(formulation: Formulation, removed: bool) 
             assert seen[i] / plain == pytest.approx(1, rel=0.2)
         else:
             assert np.abs(seen[i] - plain).max() < 1e-12
+
+
+@pytest.mark.parametrize("array", [EM32, TETRAHEDRON], ids=["many channels", "few"])
+def test_noise_subspaces_and_inverses_are_the_plain_ones(array: MicArray) -> None:
+    scan = Scan(Capsules(array), sphere_grid(90))
+    spectra = exact_spectra(scan, {5: 1.0, 40: 0.2}, noise=0.1)
+    narrow, far = capon(spectra, scan, loading=0.0), music(spectra, scan, 2)
+    for i, h in enumerate(weights(scan, FREQUENCIES)):
+        size = (np.abs(h) ** 2).sum(axis=1)
+        inverse = np.linalg.inv(spectra.matrices[i])
+        plain = size**2 / np.einsum("pc,cd,pd->p", np.conj(h), inverse, h).real
+        assert narrow[i] == pytest.approx(plain, rel=1e-9)
+        noise = np.linalg.eigh(spectra.matrices[i])[1][:, :-2]
+        gap = (np.abs(np.conj(h) @ noise) ** 2).sum(axis=1) / size
+        outside = np.delete(np.arange(90), [5, 40])
+        assert far[i, outside] == pytest.approx(1 / gap[outside], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_held_weights_make_the_same_map(name: str) -> None:
+    spectra = exact_spectra(SPHERE, {PLACE: 1.0, 20: 0.3}, noise=0.01)
+    again = MAPS[name](spectra, held(SPHERE, FREQUENCIES))
+    assert np.array_equal(again, MAPS[name](spectra, SPHERE))
+
+
+def test_srp_phat_takes_held_weights_of_phases_alone() -> None:
+    spectra = exact_spectra(SPHERE, {PLACE: 1.0}, noise=0.1)
+    phases = held(Scan(Capsules(EM32), SPHERE.points, formulation="I"), FREQUENCIES)
+    assert np.array_equal(srp_phat(spectra, phases), srp_phat(spectra, SPHERE))
+    with pytest.raises(SettingError, match="of formulation I, but III"):
+        srp_phat(spectra, held(SPHERE, FREQUENCIES))
 
 
 def test_without_the_diagonal_noise_of_the_channels_leaves_nothing() -> None:

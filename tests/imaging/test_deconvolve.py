@@ -10,7 +10,7 @@ from sonoscope.core.errors import SettingError
 from sonoscope.imaging.beamform import conventional
 from sonoscope.imaging.deconvolve import CleanSettings, clean_sc, damas
 from sonoscope.imaging.spectra import CrossSpectra
-from sonoscope.imaging.steering import Formulation, Scan, transfers
+from sonoscope.imaging.steering import Formulation, Scan, held, transfers
 from sonoscope.signal.receiver import Capsules
 
 AHEAD = Scan(Capsules(SPIRAL), half_sphere(300))
@@ -37,6 +37,14 @@ def test_clean_sc_keeps_the_level_of_a_near_source_without_its_diagonal(
     scan = Scan(Capsules(EM32), unit_vector(0.4, 0.2)[None] * 0.3, True, formulation)
     clean = clean_sc(exact_spectra(scan, {0: 1.0}, noise=4.0), scan)
     assert clean[:, 0] == pytest.approx(1.0, rel=2e-3)
+
+
+def test_held_weights_make_the_same_deconvolved_maps() -> None:
+    few = Scan(Capsules(EM32), sphere_grid(60))
+    spectra = exact_spectra(few, {20: 1.0, 40: 0.3}, noise=0.1)
+    kept = held(few, FREQUENCIES)
+    assert np.array_equal(clean_sc(spectra, kept), clean_sc(spectra, few))
+    assert np.array_equal(damas(spectra, kept, sweeps=5), damas(spectra, few, sweeps=5))
 
 
 def test_clean_sc_finds_a_quiet_source_below_the_side_lobes_of_a_loud_one_in_noise() -> None:

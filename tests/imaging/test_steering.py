@@ -10,7 +10,7 @@ from numpy import ndarray
 from sonoscope.core.array import EM32, TETRAHEDRON, MicArray
 from sonoscope.core.direction import sphere_grid, unit_vector
 from sonoscope.core.errors import SettingError
-from sonoscope.imaging.steering import Formulation, Scan, transfers, weighed, weights
+from sonoscope.imaging.steering import Formulation, Scan, held, transfers, weighed, weights
 from sonoscope.signal.receiver import Capsules, EncodedFoa, IdealFoa
 from sonoscope.signal.sphere import array_response, array_response_near
 
@@ -62,6 +62,27 @@ def test_evenly_spaced_bins_are_turned_into_each_other_exactly() -> None:
     turned = np.stack([h.copy() for h in weights(scan, even)])
     each = np.stack([next(weights(scan, one[None])) for one in even])
     assert np.abs(turned - each).max() < 1e-13
+
+
+def test_phases_are_exact_after_any_number_of_turns() -> None:
+    turns = np.concatenate([np.arange(-8, 9) / 8, [1e-17, 0.5 - 2**-54, 0.5 + 1e-9, 3e5 + 0.25]])
+    far = MicArray("far", ((1.0, 0.0, 0.0),), "open")
+    scan = Scan(Capsules(far), np.array([[1.0, 0.0, 0.0]]))
+    heard = np.array([next(transfers(scan, np.array([343.0 * t])))[0, 0] for t in turns])
+    angle = 2 * np.pi * (turns - np.rint(turns))
+    assert np.abs(heard - (np.cos(angle) + 1j * np.sin(angle))).max() < 1e-15
+
+
+@BOTH
+def test_held_weights_are_the_weights_also_of_some_of_the_points(array: MicArray) -> None:
+    scan = Scan(Capsules(array), sphere_grid(20), formulation="IV")
+    kept = held(scan, FREQUENCIES)
+    for given, want in zip(
+        weights(kept.part(3, 11), FREQUENCIES), weights(scan, FREQUENCIES), strict=True
+    ):
+        assert np.array_equal(given, want[3:11])
+    with pytest.raises(SettingError, match="held of the bins of a map, but others"):
+        next(weights(kept, FREQUENCIES[:2]))
 
 
 @pytest.mark.parametrize("formulation", FORMULATIONS)
@@ -134,5 +155,7 @@ def test_what_has_no_answer_is_refused() -> None:
     inner = sphere_grid(2) * np.array([[0.5], [0.02]])
     with pytest.raises(SettingError, match=r"at least 0\.04284 m .* but one is 0\.02 m away"):
         next(transfers(Scan(Capsules(TETRAHEDRON), inner, near=True), FREQUENCIES))
+    with pytest.raises(SettingError, match=r"67108864, but 4 bins of 600000 points and 32 chan"):
+        held(Scan(Capsules(OPEN), np.tile(sphere_grid(1), (600_000, 1))), FREQUENCIES)
     with pytest.raises(SettingError, match="lie in a capsule"):
         next(transfers(Scan(Capsules(OPEN), OPEN.positions, near=True), FREQUENCIES))

@@ -16,6 +16,7 @@ Reference: P. Sijtsma, "CLEAN based on spatial source coherence", Int. J. Aeroac
 357; T. F. Brooks, W. M. Humphreys, J. Sound Vib. 294 (2006) 856.
 """
 
+import math
 from typing import Annotated
 
 import numpy as np
@@ -26,9 +27,9 @@ from pydantic.dataclasses import dataclass as settings
 
 from sonoscope.core.errors import SettingError
 from sonoscope.core.recipe import STRICT
-from sonoscope.imaging.beamform import conventional, off_diagonal_gain
+from sonoscope.imaging.beamform import conventional, off_diagonal_gain, squares
 from sonoscope.imaging.spectra import CrossSpectra, without_diagonal
-from sonoscope.imaging.steering import Scan, transfers, weighed, weights
+from sonoscope.imaging.steering import HeldScan, Listening, Scan, transfers, weighed, weights
 
 MAX_DAMAS_POINTS = 8192
 """A point spread of more would take more than 256 MB."""
@@ -56,7 +57,7 @@ class CleanSettings:
 
 
 def clean_sc(
-    spectra: CrossSpectra, scan: Scan, settings: CleanSettings | None = None
+    spectra: CrossSpectra, scan: Listening, settings: CleanSettings | None = None
 ) -> Float[ndarray, "frequency point"]:
     """Give the power of the sources that CLEAN-SC finds at each point, 0 at most."""
     settings = settings or CleanSettings()
@@ -78,7 +79,7 @@ def _clean_bin(
     settings: CleanSettings,
 ) -> Float[ndarray, " point"]:
     clean = np.zeros_like(dirty)
-    own = h.real**2 + h.imag**2 if settings.diagonal_removed else None
+    own = squares(h) if settings.diagonal_removed else None
     end = settings.floor * float(dirty.max())
     size = float(np.abs(matrix).sum())
     for _ in range(settings.iterations):
@@ -96,9 +97,10 @@ def _clean_bin(
             break
         matrix, size = left, left_size
         beam = h @ np.conj(part)
-        spread = beam.real**2 + beam.imag**2
+        spread = np.square(beam.real)
+        spread += np.square(beam.imag)
         if own is not None:
-            spread -= own @ (part.real**2 + part.imag**2)
+            spread -= own @ squares(part[None])[0]
         dirty = dirty - settings.gain * height * spread
         clean[place] += settings.gain * height
     return clean
@@ -115,15 +117,15 @@ def _coherent_part(
     alike = matrix @ w / height
     if not diagonal_removed:
         return np.asarray(alike)
-    part = alike
+    part, weight = alike, (w * np.conj(w)).real
     for _ in range(_FIXED_POINT_ROUNDS):
-        square = part.real**2 + part.imag**2
-        part = (alike + square * w) / np.sqrt(1 + square @ (w.real**2 + w.imag**2))
+        square = (part * np.conj(part)).real
+        part = (alike + square * w) / math.sqrt(1 + square @ weight)
     return np.asarray(part)
 
 
 def damas(
-    spectra: CrossSpectra, scan: Scan, *, sweeps: int = 100, diagonal_removed: bool = True
+    spectra: CrossSpectra, scan: Listening, *, sweeps: int = 100, diagonal_removed: bool = True
 ) -> Float[ndarray, "frequency point"]:
     """Give the powers at all points that together would look like the conventional map.
 
@@ -138,8 +140,9 @@ def damas(
         )
     dirty = conventional(spectra, scan, diagonal_removed=diagonal_removed)
     found = np.empty_like(dirty)
-    for i, heard in enumerate(transfers(scan, spectra.frequency_hz)):
-        spread = _point_spread(heard, scan, diagonal_removed=diagonal_removed)
+    plain = scan.scan if isinstance(scan, HeldScan) else scan
+    for i, heard in enumerate(transfers(plain, spectra.frequency_hz)):
+        spread = _point_spread(heard, plain, diagonal_removed=diagonal_removed)
         found[i] = _swept(spread, dirty[i], sweeps)
     return found
 

@@ -21,10 +21,9 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from sonoscope.core.errors import SettingError
-from sonoscope.imaging.beamform import power
 from sonoscope.imaging.grids import tangents
 from sonoscope.imaging.spectra import CrossSpectra, factor
-from sonoscope.imaging.steering import Scan, transfers
+from sonoscope.imaging.steering import Scan, power, transfers
 from sonoscope.signal.receiver import Receiver
 
 Criterion = Literal["mdl", "aic"]
