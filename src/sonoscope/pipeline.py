@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -46,10 +46,7 @@ if TYPE_CHECKING:
     from sonoscope.inference.diagnosis import DiagnosisSettings, Listener
     from sonoscope.metrics.noise_test import LabelledClip, NoiseTestSettings
     from sonoscope.metrics.scored_run import Reading
-    from sonoscope.report.clip_comparison import ClipComparison
-    from sonoscope.report.comparison import Comparison
     from sonoscope.report.diagnosis_page import DiagnosisReport
-    from sonoscope.report.noise_comparison import NoiseComparison
     from sonoscope.report.noise_table import NoiseTable
     from sonoscope.signal.denoise import DenoiseSettings
     from sonoscope.signal.denoise import Plan as DenoisePlan
@@ -59,13 +56,14 @@ if TYPE_CHECKING:
     from sonoscope.targets.discharge_card import DischargeCard
     from sonoscope.training.clips.reproduce import ClipPlan, ClipTraining
     from sonoscope.training.clips.under_noise import NoisePlan, NoiseWork
-    from sonoscope.training.reproduce import Plan, PlannedRow, Training, Workplace
-    from sonoscope.training.tables import Format as TableFormat
+    from sonoscope.training.reproduce import Plan, Training, Workplace
 
 Format = Literal["auto"] | ChannelFormat | MicArray
 """What a recording's channels are said to be; capsules are given by where they sit."""
 
 Block = Float[ndarray, "channel _"]
+
+Work = TypeVar("Work")
 
 SOUNDS_MODEL = "sounds50"
 """The shipped model that names clips where none is asked for."""
@@ -376,95 +374,30 @@ def reproduce(
         killed.
     """
     from sonoscope.report.comparison import write_comparison
+    from sonoscope.training.compared import compared
     from sonoscope.training.reproduce import carry_out, check_data
 
+    def write(ended: "Training | None") -> None:
+        for heard_as in plan.formats if ended is None else (ended.heard_as,):
+            write_comparison(plan.out, compared(plan, heard_as, where.data, reading))
+
     check_data(plan, where.data)
-    made_folder(plan.out)
-    for heard_as in plan.formats:
-        write_comparison(plan.out, _compared(plan, heard_as, where.data, reading))
-    for training in carry_out(plan, where, jobs):
-        write_comparison(plan.out, _compared(plan, training.heard_as, where.data, reading))
+    _do_and_write(carry_out(plan, where, jobs), plan.out, write, on_end)
+
+
+def _do_and_write(
+    works: Iterator[Work],
+    out: Path,
+    write: "Callable[[Work | None], None]",
+    on_end: Callable[[Work], None] | None,
+) -> None:
+    """Write a table as it stands, and again after each of its works that has ended."""
+    made_folder(out)
+    write(None)
+    for work in works:
+        write(work)
         if on_end is not None:
-            on_end(training)
-
-
-def _compared(
-    plan: "Plan", heard_as: "TableFormat", data: Path, reading: "Reading"
-) -> "Comparison":
-    """Collect what the trainings of a table have come to so far in one format."""
-    from sonoscope.report.comparison import ComparedRow, Comparison
-    from sonoscope.training.reproduce import results, shown
-
-    rows = []
-    known = shown(plan, heard_as)
-    for planned in known:
-        row, published = planned.row, planned.row.published.get(heard_as)
-        left = [each for each in planned.trainings if not each.is_done]
-        compared = ComparedRow(
-            row.name,
-            results(planned),
-            [f"fold {each.fold} seed {each.seed}{each.why_not}" for each in left],
-        )
-        if published is not None:
-            figures = published.er, published.f, published.de_deg, published.fr
-            compared = replace(
-                compared, published=figures, is_gain=published.is_gain, source=row.source
-            )
-        rows.append(compared)
-    name, table = plan.named(heard_as), plan.table
-    return Comparison(
-        name,
-        table.title,
-        heard_as,
-        rows,
-        table.reference,
-        reading,
-        facts=(plan.scale.says, _origin(data), _READINGS[reading]),
-        pictures=_drawn(plan, known, name, data),
-    )
-
-
-_READINGS: dict["Reading", str] = {
-    "rounded": "Scores are those of the organisers' scorer of DCASE 2019, directions first rounded"
-    " to its grid of 10 degrees.",
-    "as-is": "Scores are those of the organisers' scorer of DCASE 2019, which floors directions to"
-    " its grid of 10 degrees.",
-    "strict": "Scores are those of DCASE 2019 in the mode `strict`.",
-}
-
-
-def _origin(data: Path) -> str:
-    if (data / "tau2019" / "truth").is_dir():
-        return (
-            "Recordings are made by the simulator, which replays the published tables of TAU"
-            " Spatial Sound Events 2019: these are not the published recordings."
-        )
-    return "Recordings are those of TAU Spatial Sound Events 2019 as found in the data folder."
-
-
-def _drawn(
-    plan: "Plan", rows: "Sequence[PlannedRow]", name: str, data: Path
-) -> list[tuple[str, str]]:
-    """Draw the table's pictures, as far as there are results; names and captions."""
-    from sonoscope.core.durable import write_text
-    from sonoscope.report.detection_figure import detection_figure
-    from sonoscope.training.pictured import pictured
-
-    drawn = []
-    for picture in plan.table.pictures:
-        shown = pictured(rows, picture, data)
-        if shown is None:
-            continue
-        training = shown.training
-        caption = (
-            f"{picture.row}, {training.heard_as}, test fold {training.fold}, seed {training.seed}:"
-            f" {shown.recording}"
-        )
-        figure = detection_figure(caption, shown.reference, shown.heard, shown.duration_s)
-        file = f"{name}-{picture.name}.svg"
-        write_text(plan.out / file, figure)
-        drawn.append((file, caption))
-    return drawn
+            on_end(work)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -573,6 +506,7 @@ def reproduce_noise(
         As `reproduce`.
     """
     from sonoscope.report.noise_comparison import write_noise_comparison
+    from sonoscope.training.clips.compared import compared_under_noise
     from sonoscope.training.clips.reproduce import check_clips
     from sonoscope.training.clips.under_noise import carry_out_noise
 
@@ -582,36 +516,11 @@ def reproduce_noise(
             f"{plan.out} must hold trainings that are done, of those that {plan.name} asks for, but"
             " holds none: `sonoscope reproduce ega-table1` and `ega-table2` train them"
         )
-    write_noise_comparison(plan.out, _compared_under_noise(plan))
-    for work in carry_out_noise(plan, where, jobs):
-        write_noise_comparison(plan.out, _compared_under_noise(plan))
-        if on_end is not None:
-            on_end(work)
 
+    def write(_: "NoiseWork | None") -> None:
+        write_noise_comparison(plan.out, compared_under_noise(plan))
 
-def _compared_under_noise(plan: "NoisePlan") -> "NoiseComparison":
-    """Collect what the networks of a table have said under noise so far."""
-    from sonoscope.report.noise_comparison import ComparedUnderNoise, NoiseComparison
-    from sonoscope.report.noise_table import denoiser_in_words, noise_in_words
-    from sonoscope.training.clips.under_noise import NOISES, PUBLISHED
-
-    heard, missing, table = plan.heard(), plan.missing(), plan.clips.table
-    rows = [
-        ComparedUnderNoise(
-            row.name, heard[row.name], missing[row.name], PUBLISHED.get(row.name, {})
-        )
-        for row in table.rows
-    ]
-    facts = (
-        plan.clips.scale.says,
-        f"Noises: {'; '.join(noise_in_words(noise) for noise in NOISES)}; none was trained on."
-        " Ratio: mean power of the whole clip to that of its piece of noise.",
-        f"Denoised: wavelet packets, {denoiser_in_words(plan.settings.denoiser)}; no network was"
-        " trained on denoised clips.",
-        "The paper's figures are of private recordings under noises that it does not describe: they"
-        " stand beside, and are neither reached nor missed.",
-    )
-    return NoiseComparison(plan.name, table.title, rows, table.references[0], facts)
+    _do_and_write(carry_out_noise(plan, where, jobs), plan.out, write, on_end)
 
 
 def reproduce_clips(
@@ -629,47 +538,14 @@ def reproduce_clips(
         As `reproduce`.
     """
     from sonoscope.report.clip_comparison import write_clip_comparison
+    from sonoscope.training.clips.compared import compared_clips
     from sonoscope.training.clips.reproduce import carry_out_clips, check_clips
 
+    def write(_: "ClipTraining | None") -> None:
+        write_clip_comparison(plan.out, compared_clips(plan))
+
     check_clips(plan, where.data)
-    made_folder(plan.out)
-    write_clip_comparison(plan.out, _compared_clips(plan))
-    for training in carry_out_clips(plan, where, jobs):
-        write_clip_comparison(plan.out, _compared_clips(plan))
-        if on_end is not None:
-            on_end(training)
-
-
-def _compared_clips(plan: "ClipPlan") -> "ClipComparison":
-    """Collect what the trainings of a table of clip networks have come to so far."""
-    from sonoscope.report.clip_comparison import ClipComparison, ComparedClips
-    from sonoscope.training.clips.reproduce import scored_clips, shown_clips, tested_clips
-
-    rows = []
-    for planned in shown_clips(plan):
-        row, scored = planned.row, scored_clips(planned)
-        left = [each for each in planned.trainings if not each.is_done]
-        compared = ComparedClips(
-            row.name,
-            tested_clips(planned),
-            [f"fold {each.fold} seed {each.seed}{each.why_not}" for each in left],
-            f1=row.f1,
-            accuracy=row.accuracy.get(plan.data),
-        )
-        if scored:
-            mean_s = sum(each.trained_s for each in scored) / len(scored)
-            compared = replace(compared, parameters=scored[0].parameters, trained_s=mean_s)
-        rows.append(compared)
-    table = plan.table
-    facts = (plan.scale.says, _CLIP_FACTS)
-    return ClipComparison(plan.name, table.title, rows, table.references, facts)
-
-
-_CLIP_FACTS = (
-    "Folds are the set's own. The paper's F1 is on private recordings, by a random split: it stands"
-    " beside, and is neither reached nor missed. Published accuracies are of all folds at the set's"
-    " full rate, after a thousand epochs and more."
-)
+    _do_and_write(carry_out_clips(plan, where, jobs), plan.out, write, on_end)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,8 +8,9 @@ import pytest
 from sonoscope.metrics import estimates
 from sonoscope.metrics.classification import counts_by_group
 from sonoscope.metrics.clip_estimates import clip_differences, clip_estimates
+from sonoscope.metrics.compared import ClipComparison, ComparedClips
 from sonoscope.metrics.pooling import pooled, table_of
-from sonoscope.report.clip_comparison import ClipComparison, ComparedClips, clip_markdown
+from sonoscope.report.clip_comparison import clip_markdown
 
 
 def named(seed: int, right: float) -> estimates.Tested:

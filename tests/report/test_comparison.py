@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from sonoscope.core.frame_table import to_frames
+from sonoscope.metrics.compared import ComparedPicture, ComparedRow, Comparison
 from sonoscope.metrics.dcase2019 import Counts, Tally
 from sonoscope.metrics.scored_run import READINGS, ScoredRun
-from sonoscope.report.comparison import ComparedRow, Comparison, markdown, write_comparison
+from sonoscope.report.comparison import markdown, write_comparison
 
 
 def counts(found: int, reading: str, error_deg: float) -> Counts:
@@ -160,6 +162,10 @@ def test_the_csv_has_every_reading_and_the_difference(tmp_path: Path) -> None:
     assert {row["tested_recordings"] for row in each} == {"4"}
 
 
-def test_pictures_stand_last() -> None:
-    shown = replace(table(), pictures=[("a.svg", "What was heard")])
-    assert markdown(shown).endswith("![What was heard](a.svg)\n\nWhat was heard\n")
+def test_pictures_stand_last(tmp_path: Path) -> None:
+    silence = to_frames([], ("dog",), 50)
+    picture = ComparedPicture("a", "What was heard", silence, silence, 10.0)
+    shown = replace(table(), pictures=[picture])
+    assert markdown(shown).endswith("![What was heard](t-a.svg)\n\nWhat was heard\n")
+    write_comparison(tmp_path, shown)
+    assert "What was heard" in (tmp_path / "t-a.svg").read_text()

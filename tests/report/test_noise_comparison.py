@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sonoscope.metrics.compared import ComparedUnderNoise, NoiseComparison
 from sonoscope.metrics.noise_test import Condition, NoiseTest
-from sonoscope.report.noise_comparison import (
-    ComparedUnderNoise,
-    NoiseComparison,
-    write_noise_comparison,
-)
+from sonoscope.report.noise_comparison import write_noise_comparison
+from sonoscope.signal.denoise import DenoiseSettings
 
 RIGHT = {math.inf: 1.0, 20.0: 0.75, 0.0: 0.5}
 
@@ -36,7 +34,9 @@ def heard(worse: float, noises: tuple[str, ...] = ("rotor", "wind")) -> NoiseTes
 
 
 def compared(*rows: ComparedUnderNoise) -> NoiseComparison:
-    return NoiseComparison("ega-table3-x", "Under noise", rows, "base", ("A fact.",))
+    return NoiseComparison(
+        "ega-table3-x", "Under noise", rows, "base", ["rotor"], DenoiseSettings(), ("A fact.",)
+    )
 
 
 def test_networks_stand_side_by_side(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_a_picture_shows_the_recording_that_is_most_like_what_is_wanted(
 ) -> None:
     found = pictured(done.rows, tiny_set.SHOWN, data)
     assert found is not None
-    assert found.recording == "split1_ir0_ov1_1"
+    assert found.caption.endswith(": split1_ir0_ov1_1")
     assert found.duration_s == tiny_set.DURATION_S
     assert {found.reference.labels[i] for i in np.unique(found.reference.label)} == {
         "knock",

@@ -13,13 +13,14 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from sonoscope.metrics.compared import ComparedRow, Comparison, Figures
 from sonoscope.metrics.estimates import Estimate
 from sonoscope.metrics.fold_scores import SCORES, differences, estimates
 from sonoscope.metrics.scored_run import READINGS, Reading, ScoredRun
+from sonoscope.report.detection_figure import detection_figure
 from sonoscope.report.files import replace_text
 from sonoscope.report.markup import minus
 
@@ -30,72 +31,20 @@ NOTHING = "–"
 _ENDS = ("", "_spread", "_low", "_high")
 _UNKNOWN = {f"{name}{mark}{end}": "" for mark in ("", "_gain") for name in SCORES for end in _ENDS}
 
-Figures = tuple[float | None, float | None, float | None, float | None]
-"""ER, F, DE in degrees, FR; fractions; None where nothing was published."""
-
-
-@dataclass(frozen=True, slots=True)
-class ComparedRow:
-    """A network.
-
-    Attributes
-    ----------
-    name
-        What it is called by.
-    runs
-        Its trainings that are done.
-    missing
-        Words for those that are begun or asked for.
-    published
-        Figures of a paper.
-    is_gain
-        Whether they are differences from the reference row.
-    source
-        Whose they are.
-    """
-
-    name: str
-    runs: Sequence[ScoredRun]
-    missing: Sequence[str] = ()
-    published: Figures = (None, None, None, None)
-    is_gain: bool = False
-    source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A table.
-
-    Attributes
-    ----------
-    name, title
-        What its files are called by, and what it shows.
-    channel_format
-        In which format all of it was heard.
-    rows
-        In their order.
-    reference
-        The row from which differences are taken.
-    reading
-        Which of the readings is shown; the csv has all.
-    facts
-        Sentences about data and training, shown above the table.
-    pictures
-        Names of picture files beside the table, with their captions.
-    """
-
-    name: str
-    title: str
-    channel_format: str
-    rows: Sequence[ComparedRow]
-    reference: str
-    reading: Reading = "rounded"
-    facts: Sequence[str] = ()
-    pictures: Sequence[tuple[str, str]] = ()
+_TOLD: dict[Reading, str] = {
+    "rounded": "Scores are those of the organisers' scorer of DCASE 2019, directions first rounded"
+    " to its grid of 10 degrees.",
+    "as-is": "Scores are those of the organisers' scorer of DCASE 2019, which floors directions to"
+    " its grid of 10 degrees.",
+    "strict": "Scores are those of DCASE 2019 in the mode `strict`.",
+}
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> None:
-    """Write NAME.md, NAME.csv and NAME-runs.csv (every training by itself)."""
+    """Write NAME.md, NAME.csv, NAME-runs.csv (every training by itself), and its pictures."""
+    for each in comparison.pictures:
+        drawn = detection_figure(each.caption, each.reference, each.heard, each.duration_s)
+        replace_text(folder / f"{comparison.name}-{each.name}.svg", drawn)
     replace_text(folder / f"{comparison.name}.md", markdown(comparison))
     replace_text(folder / f"{comparison.name}.csv", csv_text(_summary(comparison)))
     replace_text(folder / f"{comparison.name}-runs.csv", csv_text(_each_run(comparison)))
@@ -105,6 +54,7 @@ def markdown(comparison: Comparison) -> str:
     """Write the table for reading."""
     rows, kind = comparison.rows, comparison.channel_format.upper()
     parts = [f"# {comparison.name}: {comparison.title} ({kind})", *comparison.facts]
+    parts.append(_TOLD[comparison.reading])
     parts += [_scores(rows, comparison.reading), *_compared(comparison)]
     if done := [row for row in rows if row.runs]:
         parts += ["What each took", _costs(done)]
@@ -112,7 +62,8 @@ def markdown(comparison: Comparison) -> str:
         parts.append(f"Published: {'; '.join(sources)}.")
     if missing := [f"- {row.name}: {', '.join(row.missing)}" for row in rows if row.missing]:
         parts.append("## Still missing\n\n" + "\n".join(missing))
-    parts += [f"![{caption}]({name})\n\n{caption}" for name, caption in comparison.pictures]
+    for each in comparison.pictures:
+        parts.append(f"![{each.caption}]({comparison.name}-{each.name}.svg)\n\n{each.caption}")
     return "\n\n".join(parts) + "\n"
 
 

@@ -6,13 +6,12 @@ runs and missing; spreads have columns X_spread where there are several seeds.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from sonoscope.core.durable import write_text
-from sonoscope.metrics.estimates import Estimate, Place
+from sonoscope.metrics.compared import NoiseComparison
+from sonoscope.metrics.estimates import Estimate
 from sonoscope.metrics.noise_scores import ALL, NoiseCell, noise_cells, noise_differences
-from sonoscope.metrics.noise_test import NoiseTest
 from sonoscope.report.clip_comparison import gain_told, percent, score_told
 from sonoscope.report.comparison import NOTHING, csv_text, markdown_table
 from sonoscope.report.markup import minus
@@ -20,47 +19,16 @@ from sonoscope.report.noise_figure import Line, NoiseFigure, Panel, noise_figure
 from sonoscope.report.noise_table import (
     TREATED,
     csv_lines,
+    denoiser_in_words,
     heads_of,
     lost_at,
     noise_told,
     rows_of,
+    simulated_noise,
     told_ratio,
 )
 
 _SCORE = "macro_f1"
-
-
-@dataclass(frozen=True, slots=True)
-class ComparedUnderNoise:
-    """A network.
-
-    Attributes
-    ----------
-    name
-        What it is called by.
-    tests
-        Its trainings that were heard.
-    missing
-        Words for those that were not.
-    published
-        A paper's macro-F1 by ratio.
-    """
-
-    name: str
-    tests: Mapping[Place, NoiseTest]
-    missing: Sequence[str] = ()
-    published: Mapping[float, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class NoiseComparison:
-    """A table: its files' name, what it shows, the row of reference, and facts above it."""
-
-    name: str
-    title: str
-    rows: Sequence[ComparedUnderNoise]
-    reference: str
-    facts: Sequence[str] = ()
 
 
 def write_noise_comparison(folder: Path, comparison: NoiseComparison) -> None:
@@ -83,7 +51,7 @@ def comparison_markdown(
     comparison: NoiseComparison, cells: Mapping[str, Sequence[NoiseCell]]
 ) -> str:
     """Write the table for reading."""
-    parts = [f"# {comparison.name}: {comparison.title}", *comparison.facts]
+    parts = [f"# {comparison.name}: {comparison.title}", *comparison.facts, *_facts(comparison)]
     if cells:
         parts += ["## Macro-F1, %, all noises together", _scores(comparison, cells)]
         parts += _differences(comparison)
@@ -93,6 +61,17 @@ def comparison_markdown(
     if missing := [f"- {r.name}: {', '.join(r.missing)}" for r in comparison.rows if r.missing]:
         parts.append("## Still missing\n\n" + "\n".join(missing))
     return "\n\n".join(parts) + "\n"
+
+
+def _facts(comparison: NoiseComparison) -> tuple[str, ...]:
+    return (
+        f"Noises: {'; '.join(map(simulated_noise, comparison.noises))}; none was trained on."
+        " Ratio: mean power of the whole clip to that of its piece of noise.",
+        f"Denoised: wavelet packets, {denoiser_in_words(comparison.denoiser)}; no network was"
+        " trained on denoised clips.",
+        "The paper's figures are of private recordings under noises that it does not describe: they"
+        " stand beside, and are neither reached nor missed.",
+    )
 
 
 def _whole(cells: Sequence[NoiseCell]) -> dict[bool, dict[float, NoiseCell]]:

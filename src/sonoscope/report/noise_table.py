@@ -77,7 +77,12 @@ def noise_in_words(noise: Noise) -> str:
     if isinstance(noise, RecordedNoise):
         count = len(noise.files)
         return f"{noise.name} ({count} recording{'s' * (count > 1)}, {noise.duration_s:.0f} s)"
-    return f"{noise.name} (simulated, another for each clip)"
+    return simulated_noise(noise.name)
+
+
+def simulated_noise(name: str) -> str:
+    """Say so of a noise that is."""
+    return f"{name} (simulated, another for each clip)"
 
 
 def denoiser_in_words(how: DenoiseSettings) -> str:

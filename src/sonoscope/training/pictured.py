@@ -2,44 +2,21 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sonoscope.core.audio import probe
 from sonoscope.core.event import Event
-from sonoscope.core.frame_table import FrameTable, to_frames
+from sonoscope.core.frame_table import to_frames
+from sonoscope.metrics.compared import ComparedPicture
 from sonoscope.training.hearing import FRAMES_PER_S
 from sonoscope.training.material import gather
-from sonoscope.training.reproduce import HEARD, PlannedRow, Training, read_heard
+from sonoscope.training.reproduce import HEARD, PlannedRow, read_heard
 from sonoscope.training.tables import Picture
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pictured:
-    """What a picture shows.
-
-    Attributes
-    ----------
-    training
-        Whose network heard it.
-    recording
-        Its name.
-    reference, heard
-        What sounded, and what was heard.
-    duration_s
-        How long it is.
-    """
-
-    training: Training
-    recording: str
-    reference: FrameTable
-    heard: FrameTable
-    duration_s: float
-
-
-def pictured(rows: Sequence[PlannedRow], picture: Picture, data: Path) -> Pictured | None:
+def pictured(rows: Sequence[PlannedRow], picture: Picture, data: Path) -> ComparedPicture | None:
     """Find what a picture shows; None while there is no result for it.
 
     Raises
@@ -56,15 +33,19 @@ def pictured(rows: Sequence[PlannedRow], picture: Picture, data: Path) -> Pictur
     ]
     if not done:
         return None
-    asked = done[0].recipes[-1]
+    first = done[0]
+    asked = first.recipes[-1]
     (apart,) = gather(asked, data).recorded
     events = {scene.name: scene.events(asked.labels) for scene in apart.test}
     best = min(apart.test, key=lambda scene: _far(events[scene.name], picture))
-    heard = read_heard(done[0].folder / HEARD, best.name)
+    heard = read_heard(first.folder / HEARD, best.name)
     if heard is None:
         return None
     reference = to_frames(events[best.name], heard.labels, FRAMES_PER_S)
-    return Pictured(done[0], best.name, reference, heard, probe(best.audio).duration_s)
+    caption = (
+        f"{picture.row}, {first.heard_as}, test fold {first.fold}, seed {first.seed}: {best.name}"
+    )
+    return ComparedPicture(picture.name, caption, reference, heard, probe(best.audio).duration_s)
 
 
 def _far(events: Sequence[Event], picture: Picture) -> int:

@@ -68,6 +68,13 @@ def known_of(asked: Iterable[Work], possible: Iterable[Work]) -> tuple[Work, ...
     return in_order((*asked, *(each for each in possible if each.folder.is_dir())))
 
 
+def left_of(trainings: Iterable[KeptInFolder]) -> list[str]:
+    """Name those that are not done, and why if they failed."""
+    return [
+        f"fold {each.fold} seed {each.seed}{each.why_not}" for each in trainings if not each.is_done
+    ]
+
+
 def places_in(out: Path, mark: str) -> list[tuple[int, int]]:
     """List the folds and seeds of all trainings in a table's folder with a mark before them."""
     told = re.compile(rf"-{re.escape(mark)}-fold(\d+)-seed(\d+)-")
