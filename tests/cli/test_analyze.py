@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from sonoscope import pipeline
-from sonoscope.cli.analyze import folders
+from sonoscope.cli.analyze import COMBINED_CSV, COMBINED_PAGE
 from sonoscope.cli.main import main
+from sonoscope.cli.recordings import folders
 from sonoscope.core.errors import InputError
 
 
@@ -22,7 +23,7 @@ def test_every_recording_has_a_folder_of_its_own() -> None:
         "..",
         "index.html",
     ]
-    given = folders([Path(name) for name in names], Path("out"))
+    given = folders([Path(name) for name in names], Path("out"), (COMBINED_CSV, COMBINED_PAGE))
     assert [str(folder.relative_to("out")) for folder in given] == [
         "x", "x-2", "X-3", "x-2-2", "events.csv-2", "wav", "recording", "index",
     ]  # fmt: skip

@@ -2,28 +2,26 @@
 
 import json
 import os
-import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sonoscope.cli.screen import progress_bar, quiet_libraries
-from sonoscope.core.errors import SettingError, SonoscopeError
+from sonoscope.cli.recordings import AsJson, Files, Progress, end_with, one_by_one
+from sonoscope.cli.screen import quiet_libraries
+from sonoscope.core.errors import SettingError
 
 if TYPE_CHECKING:
     from sonoscope.pipeline import Analysis, Format
     from sonoscope.report.combined import Entry
 
-IN_PART, REFUSED = 1, 2
 COMBINED_CSV, COMBINED_PAGE = "events.csv", "index.html"
 _MOST_ROWS = 40
 _KEYS = ("label", "onset_s", "offset_s", "azimuth_deg", "elevation_deg", "score", "spread_deg")
 _OF_PASSES = ("passes", "score_std", "wander_deg")
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The recordings.")]
 Out = Annotated[Path, typer.Option(help="Folder for the results: OUT/NAME/ a recording.")]
 Model = Annotated[
     str | None,
@@ -56,7 +54,6 @@ Asked = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Of what is left out in --passes.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a recording.")]
 
 
 def analyze(
@@ -98,9 +95,7 @@ def analyze(
 
             write_combined_csv(out / COMBINED_CSV, entries)
             write_combined(out / COMBINED_PAGE, entries)
-    bad = sum(bool(entry.failure) for entry in entries)
-    if bad:
-        raise typer.Exit(REFUSED if bad == len(entries) else IN_PART)
+    end_with([entry.failure for entry in entries])
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,55 +116,27 @@ def _each(files: list[Path], out: Path, wanted: _Wanted, *, as_json: bool) -> It
     from sonoscope.report.combined import Entry
 
     asked = None if wanted.passes is None else MonteCarlo(wanted.passes, wanted.seed)
-    names = [path.name for path in files]
-    for path, folder in zip(files, folders(files, out), strict=True):
-        name = path.name if names.count(path.name) == 1 else str(path)
-        try:
-            with progress_bar(path.name) as progress:
-                found = pipeline.analyze(
-                    path,
-                    folder,
-                    model=wanted.model,
-                    channel_format=wanted.channel_format,
-                    truth=wanted.truth,
-                    monte_carlo=asked,
-                    progress=progress,
-                )
-        except SonoscopeError as error:
-            failure = " ".join(str(error).split())
-            print(f"sonoscope: {failure}", file=sys.stderr)
+
+    def work(path: Path, folder: Path | None, progress: Progress) -> "Analysis":
+        return pipeline.analyze(
+            path,
+            folder or out,
+            model=wanted.model,
+            channel_format=wanted.channel_format,
+            truth=wanted.truth,
+            monte_carlo=asked,
+            progress=progress,
+        )
+
+    for name, found, failure in one_by_one(files, out, (COMBINED_CSV, COMBINED_PAGE), work):
+        if found is None:
             yield Entry(name, 0.0, (), None, failure)
             continue
-        for warning in found.warnings:
-            print(f"sonoscope: {path}: {warning}", file=sys.stderr)
         if as_json:
             print(json.dumps(as_object(found)), flush=True)
         else:
             show(found)
         yield Entry(name, found.file.duration_s, found.events, found.files["report"])
-
-
-def folders(
-    files: list[Path], out: Path, taken: Collection[str] = (COMBINED_CSV, COMBINED_PAGE)
-) -> list[Path]:
-    """Give each recording a folder of its own, named after it; equal or taken names get a number.
-
-    Examples
-    --------
-    >>> [str(f) for f in folders([Path("a/dog.wav"), Path("b/dog.flac")], Path("out"))]
-    ['out/dog', 'out/dog-2']
-    """
-    used = {*taken}
-    given = []
-    for path in files:
-        stem = path.stem.lstrip(".") or "recording"
-        name, number = stem, 1
-        while name.casefold() in used:  # some file systems do not tell Dog from dog
-            number += 1
-            name = f"{stem}-{number}"
-        used.add(name.casefold())
-        given.append(out / name)
-    return given
 
 
 def as_object(found: "Analysis") -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sonoscope.cli.analyze import IN_PART, REFUSED, folders
-from sonoscope.cli.screen import progress_bar, quiet_libraries
-from sonoscope.core.errors import SonoscopeError
+from sonoscope.cli.recordings import AsJson, Files, OutIfAny, Progress, end_with, one_by_one
+from sonoscope.cli.screen import quiet_libraries
 
 if TYPE_CHECKING:
     from sonoscope.pipeline import Classification
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 NAMES_CSV, INDEX_PAGE = "names.csv", "index.html"
 _LIKELIEST = 5
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The recordings.")]
 Model = Annotated[
     str | None,
     typer.Option(
@@ -30,13 +27,11 @@ Model = Annotated[
         help="A shipped model that names clips (see `sonoscope models`) or a model file.",
     ),
 ]
-Out = Annotated[
-    Path | None, typer.Option(help="Folder for the results; without it nothing is written.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a recording.")]
 
 
-def classify(files: Files, model: Model = None, out: Out = None, as_json: AsJson = False) -> None:
+def classify(
+    files: Files, model: Model = None, out: OutIfAny = None, as_json: AsJson = False
+) -> None:
     """Name clips, and what sounds in long recordings from when to when.
 
     Recordings may have any length, rate and number of channels, which are heard as one. Where no
@@ -57,9 +52,7 @@ def classify(files: Files, model: Model = None, out: Out = None, as_json: AsJson
             print(json.dumps(as_object(said)) if as_json else line(said), flush=True)
         if out is not None and heard.spans:
             _write_together(out, heard)
-    bad = sum(bool(entry.failure) for entry in heard.entries)
-    if bad:
-        raise typer.Exit(REFUSED if bad == len(files) else IN_PART)
+    end_with([entry.failure for entry in heard.entries])
 
 
 @dataclass(slots=True)
@@ -77,23 +70,13 @@ def _each(
     from sonoscope import pipeline
     from sonoscope.report.combined import Entry
 
-    names = [path.name for path in files]
-    given = folders(files, out or Path(), (NAMES_CSV, INDEX_PAGE))
-    for path, folder in zip(files, given, strict=True):
-        name = path.name if names.count(path.name) == 1 else str(path)
-        name = name.encode("utf-8", "replace").decode()  # a file name need not be valid text
-        try:
-            with progress_bar(path.name) as progress:
-                found = pipeline.classify(
-                    path, None if out is None else folder, model=model, progress=progress
-                )
-        except SonoscopeError as error:
-            failure = " ".join(str(error).split())
-            print(f"sonoscope: {failure}", file=sys.stderr)
+    def work(path: Path, folder: Path | None, progress: Progress) -> "Classification":
+        return pipeline.classify(path, folder, model=model, progress=progress)
+
+    for name, found, failure in one_by_one(files, out, (NAMES_CSV, INDEX_PAGE), work):
+        if found is None:
             heard.entries.append(Entry(name, 0.0, (), None, failure))
             continue
-        for warning in found.warnings:
-            print(f"sonoscope: {path}: {warning}", file=sys.stderr)
         report = found.files.get("report")
         heard.entries.append(Entry(name, found.file.duration_s, found.events, report))
         heard.spans.extend(found.spans(name))

@@ -2,16 +2,15 @@
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sonoscope.cli.analyze import IN_PART, REFUSED, folders
-from sonoscope.cli.screen import progress_bar, quiet_libraries
-from sonoscope.core.errors import SettingError, SonoscopeError
+from sonoscope.cli.prpd import Channel, Mains, mains_hz
+from sonoscope.cli.recordings import AsJson, Files, OutIfAny, Progress, end_with, one_by_one
+from sonoscope.cli.screen import quiet_libraries
 
 if TYPE_CHECKING:
     from sonoscope.inference.diagnosis import DiagnosisSettings
@@ -19,19 +18,7 @@ if TYPE_CHECKING:
     from sonoscope.report.diagnosis_index import DiagnosedEntry
 
 INDEX_PAGE, INDEX_CSV = "index.html", "diagnoses.csv"
-_MAINS = {"50": 50.0, "60": 60.0, "16.7": 16.7}
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The recordings.")]
-Out = Annotated[
-    Path | None, typer.Option(help="Folder for the reports; without it nothing is written.")
-]
-Mains = Annotated[
-    str | None, typer.Option(metavar="HZ", help="50, 60 or 16.7; found if not given.")
-]
-Channel = Annotated[
-    int | None,
-    typer.Option(min=1, help="Which channel, counted from 1; the mean power of all if not given."),
-]
 Model = Annotated[
     str | None,
     typer.Option(
@@ -39,13 +26,12 @@ Model = Annotated[
         help="A model that names discharges, or `references` to name them by reference patterns.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a recording.")]
 
 
 def diagnose(
     files: Files,
     *,
-    out: Out = None,
+    out: OutIfAny = None,
     mains: Mains = None,
     channel: Channel = None,
     model: Model = None,
@@ -69,20 +55,14 @@ def diagnose(
         entries = list(_each(files, out, wanted, as_json=as_json))
         if out is not None and len(files) > 1:
             _write_together(out, entries)
-    bad = sum(bool(entry.failure) for entry in entries)
-    if bad:
-        raise typer.Exit(REFUSED if bad == len(files) else IN_PART)
+    end_with([entry.failure for entry in entries])
 
 
 def settings(mains: str | None, channel: int | None, model: str | None) -> "DiagnosisSettings":
     """Turn options into settings."""
     from sonoscope.inference.diagnosis import DiagnosisSettings
 
-    if mains is not None and mains not in _MAINS:
-        raise SettingError(f"--mains must be 50, 60 or 16.7, but {mains} was given")
-    return DiagnosisSettings(
-        None if mains is None else _MAINS[mains], None if channel is None else channel - 1, model
-    )
+    return DiagnosisSettings(mains_hz(mains), None if channel is None else channel - 1, model)
 
 
 def _each(
@@ -92,23 +72,13 @@ def _each(
     from sonoscope import pipeline
     from sonoscope.report.diagnosis_index import DiagnosedEntry
 
-    names = [path.name for path in files]
-    given = folders(files, out or Path(), (INDEX_CSV, INDEX_PAGE))
-    for path, folder in zip(files, given, strict=True):
-        name = path.name if names.count(path.name) == 1 else str(path)
-        name = name.encode("utf-8", "replace").decode()  # a file name need not be valid text
-        try:
-            with progress_bar(path.name) as progress:
-                found = pipeline.diagnose(
-                    path, None if out is None else folder, wanted=wanted, progress=progress
-                )
-        except SonoscopeError as error:
-            failure = " ".join(str(error).split())
-            print(f"sonoscope: {failure}", file=sys.stderr)
+    def work(path: Path, folder: Path | None, progress: Progress) -> "Diagnosed":
+        return pipeline.diagnose(path, folder, wanted=wanted, progress=progress)
+
+    for name, found, failure in one_by_one(files, out, (INDEX_CSV, INDEX_PAGE), work):
+        if found is None:
             yield DiagnosedEntry(name, failure=failure)
             continue
-        for warning in found.warnings:
-            print(f"sonoscope: {path}: {warning}", file=sys.stderr)
         print(json.dumps(as_object(found)) if as_json else "\n".join(lines(found)), flush=True)
         yield DiagnosedEntry(
             name,

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 _MAINS = {"50": 50.0, "60": 60.0, "16.7": 16.7}
 
+Mains = Annotated[
+    str | None, typer.Option(metavar="HZ", help="50, 60 or 16.7; found if not given.")
+]
+Channel = Annotated[
+    int | None,
+    typer.Option(min=1, help="Which channel, counted from 1; the mean power of all if not given."),
+]
+
 
 def prpd(
     file: Annotated[Path, typer.Argument(help="The recording, of any length and channels.")],
@@ -28,15 +36,8 @@ def prpd(
             metavar="LOW,HIGH", help="What to listen to, in kHz, such as 20,40; found if not given."
         ),
     ] = None,
-    mains: Annotated[
-        str | None, typer.Option(metavar="HZ", help="50, 60 or 16.7; found if not given.")
-    ] = None,
-    channel: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Which channel, counted from 1; the mean power of all if not given."
-        ),
-    ] = None,
+    mains: Mains = None,
+    channel: Channel = None,
     two: Annotated[
         bool, typer.Option("--two", help="Take the pattern apart into two kinds of discharge.")
     ] = False,
@@ -72,12 +73,19 @@ def settings(
     if band is not None:
         told["band_hz"] = _band_hz(band)
     if mains is not None:
-        if mains not in _MAINS:
-            raise SettingError(f"--mains must be 50, 60 or 16.7, but {mains} was given")
-        told["mains_hz"] = _MAINS[mains]
+        told["mains_hz"] = mains_hz(mains)
     if channel is not None:
         told["channel"] = channel - 1
     return from_table(told, PrpdSettings, where="sonoscope prpd")
+
+
+def mains_hz(told: str | None) -> float | None:
+    """Read the option `--mains`; None where the mains' frequency is to be found."""
+    if told is None:
+        return None
+    if told not in _MAINS:
+        raise SettingError(f"--mains must be 50, 60 or 16.7, but {told} was given")
+    return _MAINS[told]
 
 
 def _band_hz(told: str) -> tuple[float, float]:
