@@ -6,7 +6,7 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from sonoscope.signal.envelope import Envelope
-from sonoscope.signal.mains import Activity, activity, find_clock, find_mains
+from sonoscope.signal.mains import Activity, activity, find_clock, find_mains, likeliest_mains
 
 RATE_HZ = 4_000.0
 
@@ -43,6 +43,14 @@ def test_drift_is_followed_second_by_second() -> None:
     off = clock.phase_at(time) - phase
     off = np.rad2deg(off - off.mean())
     assert np.abs(off[(time > 2) & (time < 38)]).max() < 6
+
+
+def test_a_band_can_be_chosen_before_its_phase_is_followed() -> None:
+    found = heard(2 * np.pi * 60.31 * times(5.0) + 1.0)
+    followed, likeliest = find_mains(found), likeliest_mains(found)
+    assert (likeliest.log_score, likeliest.score) == (followed.log_score, followed.score)
+    assert likeliest.false_alarm == followed.false_alarm
+    assert likeliest.nominal_hz == followed.nominal_hz == 60
 
 
 @pytest.mark.slow

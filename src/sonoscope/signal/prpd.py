@@ -41,11 +41,11 @@ from sonoscope.signal.envelope import (
 )
 from sonoscope.signal.mains import (
     NOMINALS_HZ,
-    Activity,
     Clock,
     activity,
     find_clock,
     find_mains,
+    likeliest_mains,
     shifted,
 )
 from sonoscope.signal.patterns import (
@@ -390,23 +390,23 @@ def _choose_band(
         return bands[0], 1
     start = samples[:, : round(_CHOICE_S * rate_hz)]
     found = [envelope(start, rate_hz, band) for band in bands]
-    locks = [_mains(activity(one, wanted.threshold_mads), wanted).log_score for one in found]
+    heard = [activity(one, wanted.threshold_mads) for one in found]
+    locks = [likeliest_mains(one, _nominals(wanted), wanted.search_hz).log_score for one in heard]
     if max(locks) >= wanted.least_lock:
         return bands[int(np.argmax(locks))], len(bands)
     return bands[int(np.argmax([impulsiveness(one.power) for one in found]))], len(bands)
 
 
-def _mains(heard: Activity, wanted: PrpdSettings) -> Clock:
-    nominals: tuple[float, ...] = NOMINALS_HZ
-    if wanted.mains_hz is not None:
-        nominals = tuple(hz for hz in NOMINALS_HZ if abs(hz - wanted.mains_hz) < 0.1)
-    return find_mains(heard, nominals, wanted.search_hz)
+def _nominals(wanted: PrpdSettings) -> tuple[float, ...]:
+    if wanted.mains_hz is None:
+        return NOMINALS_HZ
+    return tuple(hz for hz in NOMINALS_HZ if abs(hz - wanted.mains_hz) < 0.1)
 
 
 def _heard(piece: tuple[Envelope, int], wanted: PrpdSettings) -> _Heard:
     found, bands = piece
     active = activity(found, wanted.threshold_mads)
-    mains = _mains(active, wanted)
+    mains = find_mains(active, _nominals(wanted), wanted.search_hz)
     other = find_clock(active, *wanted.clock_hz, mains)
     pulses = pick(found, wanted.threshold_mads, wanted.dead_s)
     phase = mains.phase_at(pulses.time_s)
