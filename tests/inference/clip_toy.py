@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from sonoscope.targets.card import CARD_KEY
-from sonoscope.targets.clip_card import ClipCard, clip_card_text
+from sonoscope.targets.card import CARD_KEY, card_text
+from sonoscope.targets.clip_card import ClipCard
 
 RATE_HZ, WINDOW = 8_000, 800
 CARD = ClipCard(
@@ -32,6 +32,6 @@ def toy(path: Path, card: ClipCard = CARD, n_labels: int = 2) -> Path:
         [onnx.numpy_helper.from_array(weight, "weight")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    helper.set_model_props(model, {CARD_KEY: clip_card_text(card)})
+    helper.set_model_props(model, {CARD_KEY: card_text(card)})
     path.write_bytes(model.SerializeToString())
     return path

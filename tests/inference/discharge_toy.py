@@ -8,8 +8,8 @@ import onnx
 from onnx import TensorProto, helper
 
 from sonoscope.signal.pattern_input import HALF, LEVELS
-from sonoscope.targets.card import CARD_KEY
-from sonoscope.targets.discharge_card import DischargeCard, discharge_card_text
+from sonoscope.targets.card import CARD_KEY, card_text
+from sonoscope.targets.discharge_card import DischargeCard
 
 CARD = DischargeCard(
     "toy",
@@ -39,7 +39,7 @@ def toy(path: Path, card: DischargeCard = CARD) -> Path:
         [onnx.numpy_helper.from_array(np.array([2, 3]), "axes")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    helper.set_model_props(model, {CARD_KEY: discharge_card_text(card)})
+    helper.set_model_props(model, {CARD_KEY: card_text(card)})
     path.write_bytes(model.SerializeToString())
     return path
 

@@ -11,7 +11,8 @@ from sonoscope.core.audio import Recording, write
 from sonoscope.core.errors import CheckpointError, InputError
 from sonoscope.inference.classifier import Classifier, Named, card_of
 from sonoscope.inference.model_file import load
-from sonoscope.targets.clip_card import ClipCard, clip_card_text, read_clip_card
+from sonoscope.targets.card import card_text
+from sonoscope.targets.clip_card import ClipCard, read_clip_card
 from sonoscope.targets.clip_label import UNKNOWN, sliding_starts, spread_starts
 
 
@@ -25,7 +26,7 @@ def constant(value: float, n_samples: int) -> np.ndarray:
 
 
 def test_a_card_survives_its_text_and_a_wrong_one_is_refused() -> None:
-    assert read_clip_card(clip_card_text(CARD), where="here") == CARD
+    assert read_clip_card(card_text(CARD), where="here") == CARD
     with pytest.raises(CheckpointError, match="here: the card must be of a model that names clips"):
         read_clip_card('{"name": "x", "hop": 1}', where="here")
     with pytest.raises(ValueError, match="rate_hz and window must be given"):

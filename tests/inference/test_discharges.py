@@ -15,7 +15,8 @@ from sonoscope.inference.discharges import DischargeNamer, decided
 from sonoscope.inference.model_file import load
 from sonoscope.signal.pattern_input import FIGURES, HALF, LEVELS, MAPS, figures_of, maps_of
 from sonoscope.signal.prpd import Prpd, phase_resolve
-from sonoscope.targets.discharge_card import discharge_card_text, read_discharge_card
+from sonoscope.targets.card import card_text
+from sonoscope.targets.discharge_card import read_discharge_card
 
 RATE_HZ = 96_000
 
@@ -110,7 +111,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
     wider = toy(tmp_path / "wider.onnx", card_with(figures=("mains_lock", "other_lock")))
     with pytest.raises(CheckpointError, match=r"figures must be of \(batch, 2\)"):
         DischargeNamer.of_file(wider)
-    text = discharge_card_text(CARD).replace('"mains_lock"', '"moon"')
+    text = card_text(CARD).replace('"mains_lock"', '"moon"')
     with pytest.raises(CheckpointError, match=r"figures must be of .* but moon was given"):
         read_discharge_card(text, where="here")
     with pytest.raises(ValueError, match="thresholds must be as many as labels"):

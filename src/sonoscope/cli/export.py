@@ -48,29 +48,27 @@ def export(
         raise SettingError(
             "sonoscope export needs the training extra: pip install 'sonoscope[train]'"
         )
-    from sonoscope.core.recipe import kind_of_json
+    from sonoscope.core.recipe import json_table
     from sonoscope.targets.card import card_text
-    from sonoscope.targets.clip_card import clip_card_text
     from sonoscope.training.checkpoint import read
     from sonoscope.training.clips.export import export_clips
     from sonoscope.training.export import export as run
 
-    kind = kind_of_json(read(checkpoint)[0].recipe)
+    kind = json_table(read(checkpoint)[0].recipe).get("kind")
     if kind == "discharges":
-        from sonoscope.targets.discharge_card import discharge_card_text
         from sonoscope.training.discharges.export import export_discharges
 
         if heard_as is not None or data is not None:
             raise SettingError(
                 "--format and --data must be left out for a network that names discharges"
             )
-        print(discharge_card_text(export_discharges(checkpoint, out, name=name)))
+        print(card_text(export_discharges(checkpoint, out, name=name)))
         print(out)
         return
     if kind == "clips":
         if heard_as is not None:
             raise SettingError("--format must be left out for a network that names clips")
-        print(clip_card_text(export_clips(checkpoint, out, name=name, data=data)))
+        print(card_text(export_clips(checkpoint, out, name=name, data=data)))
         print(out)
         return
     card = run(checkpoint, out, heard_as.value if heard_as else None, name=name, data=data)

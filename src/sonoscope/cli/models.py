@@ -22,26 +22,17 @@ def models(
     """List the shipped models, or show the card of one."""
     from sonoscope.inference.classifier import card_of
     from sonoscope.inference.model_file import resolve, shipped
+    from sonoscope.targets.card import card_text
 
     paths = shipped() if name is None else [resolve(name)]
     cards = [card_of(path) for path in paths]
     if as_json:
-        tables = [json.loads(_text(card)) for card in cards]
+        tables = [json.loads(card_text(card)) for card in cards]
         print(json.dumps(tables if name is None else tables[0], indent=1))
     elif name is None:
         _list(cards)
     else:
         _show(cards[0])
-
-
-def _text(card: "AnyCard") -> str:
-    from sonoscope.targets.card import Card, card_text
-    from sonoscope.targets.clip_card import ClipCard, clip_card_text
-    from sonoscope.targets.discharge_card import discharge_card_text
-
-    if isinstance(card, Card):
-        return card_text(card)
-    return clip_card_text(card) if isinstance(card, ClipCard) else discharge_card_text(card)
 
 
 def _list(cards: "list[AnyCard]") -> None:

@@ -72,7 +72,10 @@ def from_json(text: str, kind: type[Settings], *, where: str) -> Settings:
         raise SettingError(f"{where}: not a recipe of this version: {error}") from error
 
 
-def kind_of_json(text: str) -> object:
-    """Give the `kind` that the JSON text of a recipe names; None where it names none."""
-    plain: Any = json.loads(text)
-    return plain.get("kind") if isinstance(plain, dict) else None
+def json_table(text: str) -> dict[str, Any]:
+    """Give the keys of a JSON text, whole settings or not; none where it is no table."""
+    try:
+        plain: Any = json.loads(text)
+    except ValueError:
+        return {}
+    return plain if isinstance(plain, dict) else {}

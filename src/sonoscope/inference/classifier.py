@@ -19,12 +19,13 @@ from numpy import ndarray
 from sonoscope.core.audio import AudioFile, probe, read_blocks, resample_chunks
 from sonoscope.core.errors import CheckpointError, InputError
 from sonoscope.core.event import Event
+from sonoscope.core.recipe import json_table
 from sonoscope.inference.discharges import DischargeNamer
 from sonoscope.inference.model_file import check_graph, load, open_graph
 from sonoscope.targets.card import Card
-from sonoscope.targets.clip_card import ClipCard, names_clips, read_clip_card
+from sonoscope.targets.clip_card import ClipCard, read_clip_card
 from sonoscope.targets.clip_label import UNKNOWN, probabilities
-from sonoscope.targets.discharge_card import DischargeCard, names_discharges
+from sonoscope.targets.discharge_card import DischargeCard
 
 _AT_ONCE = 4  # windows
 _SILENT = 1e-5  # of full scale, the loudest sample
@@ -229,9 +230,10 @@ def card_of(path: Path) -> Card | ClipCard | DischargeCard:
         If it cannot be read, is no model, or does not fit its card.
     """
     text, _ = open_graph(path)
-    if names_discharges(text):
+    kind = json_table(text).get("kind")
+    if kind == "discharge":
         return DischargeNamer.of_file(path).card
-    return Classifier.load(path).card if names_clips(text) else load(path).card
+    return Classifier.load(path).card if kind == "clip" else load(path).card
 
 
 def _windows(

@@ -14,10 +14,9 @@ from pathlib import Path
 import onnxruntime
 
 from sonoscope.core.errors import CheckpointError
+from sonoscope.core.recipe import json_table
 from sonoscope.inference.answers import output_shapes
 from sonoscope.targets.card import CARD_KEY, Card, read_card
-from sonoscope.targets.clip_card import names_clips
-from sonoscope.targets.discharge_card import names_discharges
 
 N_CHANNELS = 4
 SUFFIX = ".onnx"
@@ -37,6 +36,7 @@ REFUSALS = (
 )
 """What ONNX Runtime raises where it cannot load or run a graph."""
 
+_NAMERS = {"clip": ("clips", "classify"), "discharge": ("discharges", "diagnose")}
 _ERRORS_ONLY = 4  # the session says by exceptions what it would also log
 
 
@@ -74,15 +74,12 @@ def load(path: Path) -> ModelFile:
         does not fit its card.
     """
     text, session = open_graph(path)
-    if names_clips(text):
+    kind = json_table(text).get("kind")
+    if isinstance(kind, str) and kind in _NAMERS:
+        what, verb = _NAMERS[kind]
         raise CheckpointError(
-            f"{path}: must be a model that detects and locates, but it names clips, "
-            f"which is for `sonoscope classify`"
-        )
-    if names_discharges(text):
-        raise CheckpointError(
-            f"{path}: must be a model that detects and locates, but it names discharges, "
-            f"which is for `sonoscope diagnose`"
+            f"{path}: must be a model that detects and locates, but it names {what}, "
+            f"which is for `sonoscope {verb}`"
         )
     card = read_card(text, where=str(path))
     _check_shapes(path, card, session)

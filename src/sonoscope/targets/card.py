@@ -4,7 +4,7 @@ One JSON text, kept in the metadata of the ONNX graph under `CARD_KEY`; written 
 before listening.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -36,6 +36,7 @@ MAX_TRACKS = 5
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Label = Annotated[str, Field(min_length=1)]
+AnyCard = TypeVar("AnyCard")
 
 
 @dataclass(config=STRICT)
@@ -143,25 +144,30 @@ class Card:
         return self.window // self.hop
 
 
-def card_text(card: Card) -> str:
-    """Write a card as the JSON text that goes under `CARD_KEY`."""
-    return TypeAdapter(Card).dump_json(card, indent=1).decode()
+def card_text(card: object) -> str:
+    """Write a card of any kind as the JSON text that goes under `CARD_KEY`."""
+    return TypeAdapter(type(card)).dump_json(card, indent=1).decode()
 
 
 def read_card(text: str, *, where: str) -> Card:
-    """Read a card's JSON text.
+    """Read a detector's card from its JSON text.
 
     Raises
     ------
     CheckpointError
         If it is not JSON, or a key is unknown, missing or out of range.
     """
+    return read_card_of(Card, text, "describe the model", where=where)
+
+
+def read_card_of(kind: type[AnyCard], text: str, must: str, *, where: str) -> AnyCard:
+    """Read a card of one kind; refuse as `read_card`, saying what the card must do."""
     try:
-        return TypeAdapter(Card).validate_json(text)
+        return TypeAdapter(kind).validate_json(text)
     except ValidationError as error:
         told = "; ".join(
             f"{'.'.join(str(part) for part in fault['loc']) or 'card'}: "
             + fault["msg"].removeprefix("Value error, ")
             for fault in error.errors()[:3]
         )
-        raise CheckpointError(f"{where}: the card must describe the model, but {told}") from error
+        raise CheckpointError(f"{where}: the card must {must}, but {told}") from error

@@ -1,15 +1,14 @@
 """The card of a model file that names clips; it lies where any card does (`targets.card`)."""
 
-import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from sonoscope.core.audio import MAX_RATE_HZ, MIN_RATE_HZ
 from sonoscope.core.errors import CheckpointError
-from sonoscope.core.recipe import STRICT
-from sonoscope.targets.card import Label, Name
+from sonoscope.core.recipe import STRICT, json_table
+from sonoscope.targets.card import Label, Name, read_card_of
 from sonoscope.targets.clip_label import UNKNOWN
 
 Input = Literal["sound", "prpd"]
@@ -89,16 +88,6 @@ class ClipCard:
         return {name: shapes[name] for name in self.hears}
 
 
-def clip_card_text(card: ClipCard) -> str:
-    """Write a card as the JSON text that goes under `targets.card.CARD_KEY`."""
-    return TypeAdapter(ClipCard).dump_json(card, indent=1).decode()
-
-
-def names_clips(text: str) -> bool:
-    """Tell whether a card's JSON text is of a model that names clips, whole or not."""
-    return _table(text).get("kind") == "clip"
-
-
 def read_clip_card(text: str, *, where: str) -> ClipCard:
     """Read a card's JSON text.
 
@@ -107,32 +96,10 @@ def read_clip_card(text: str, *, where: str) -> ClipCard:
     CheckpointError
         If it is not JSON, is the card of another kind of model, or a key does not fit.
     """
-    try:
-        return TypeAdapter(ClipCard).validate_json(text)
-    except ValidationError as error:
-        if _detects(text):
-            raise CheckpointError(
-                f"{where}: the card must be of a model that names clips, but it is of one that "
-                f"detects and locates, which is for `sonoscope analyze`"
-            ) from error
-        told = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'card'}: "
-            + fault["msg"].removeprefix("Value error, ")
-            for fault in error.errors()[:3]
-        )
+    must = "be of a model that names clips"
+    if "decoding" in json_table(text):  # what every detector's card has, and none that names clips
         raise CheckpointError(
-            f"{where}: the card must be of a model that names clips, but {told}"
-        ) from error
-
-
-def _detects(text: str) -> bool:
-    return "decoding" in _table(text)  # what every detector's card has, and none that names clips
-
-
-def _table(text: str) -> dict[str, Any]:
-    """Give a card's keys, or none where its text is not a table."""
-    try:
-        table = json.loads(text)
-    except ValueError:
-        return {}
-    return table if isinstance(table, dict) else {}
+            f"{where}: the card must {must}, but it is of one that detects and locates, which is"
+            " for `sonoscope analyze`"
+        )
+    return read_card_of(ClipCard, text, must, where=where)

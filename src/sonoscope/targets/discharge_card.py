@@ -5,22 +5,21 @@ is σ(scale z + offset), with a scale and an offset a kind that were fitted to d
 (J. Platt, "Probabilistic outputs for support vector machines", 1999).
 """
 
-import json
 from collections.abc import Collection
 from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 from scipy.special import expit
 
 from sonoscope.core.errors import CheckpointError
-from sonoscope.core.recipe import STRICT
+from sonoscope.core.recipe import STRICT, json_table
 from sonoscope.signal.pattern_input import FIGURES, HALF, LEVELS, MAPS
 from sonoscope.signal.prpd import ClockName
-from sonoscope.targets.card import Label, Name
+from sonoscope.targets.card import Label, Name, read_card_of
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -109,20 +108,6 @@ class DischargeCard:
         return shapes
 
 
-def discharge_card_text(card: DischargeCard) -> str:
-    """Write a card as the JSON text that goes under `targets.card.CARD_KEY`."""
-    return TypeAdapter(DischargeCard).dump_json(card, indent=1).decode()
-
-
-def names_discharges(text: str) -> bool:
-    """Tell whether a card's JSON text is of a model that names discharges, whole or not."""
-    try:
-        table = json.loads(text)
-    except ValueError:
-        return False
-    return isinstance(table, dict) and table.get("kind") == "discharge"
-
-
 def read_discharge_card(text: str, *, where: str) -> DischargeCard:
     """Read a card's JSON text.
 
@@ -131,18 +116,7 @@ def read_discharge_card(text: str, *, where: str) -> DischargeCard:
     CheckpointError
         If it is not JSON, is the card of another kind of model, or a key does not fit.
     """
-    if not names_discharges(text):
-        raise CheckpointError(
-            f"{where}: the card must be of a model that names discharges, but it is of another kind"
-        )
-    try:
-        return TypeAdapter(DischargeCard).validate_json(text)
-    except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'card'}: "
-            + fault["msg"].removeprefix("Value error, ")
-            for fault in error.errors()[:3]
-        )
-        raise CheckpointError(
-            f"{where}: the card must be of a model that names discharges, but {told}"
-        ) from error
+    must = "be of a model that names discharges"
+    if json_table(text).get("kind") != "discharge":
+        raise CheckpointError(f"{where}: the card must {must}, but it is of another kind")
+    return read_card_of(DischargeCard, text, must, where=where)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sonoscope.core.errors import SettingError
-from sonoscope.core.recipe import from_json, kind_of, kind_of_json, read_recipe, to_json
+from sonoscope.core.recipe import from_json, json_table, kind_of, read_recipe, to_json
 from sonoscope.training.clips.recipe import ClipRecipe
 
 RECIPES = Path(__file__).parents[3] / "recipes"
@@ -24,7 +24,7 @@ def test_every_recipe_is_read_and_survives_its_text(path: Path) -> None:
     assert recipe.name == path.stem
     text = to_json(recipe)
     assert from_json(text, ClipRecipe, where="here") == recipe
-    assert kind_of_json(text) == "clips"
+    assert json_table(text)["kind"] == "clips"
     assert recipe.tested_on(3).data.split.test_folds == (3,)
 
 

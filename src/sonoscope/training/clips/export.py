@@ -18,8 +18,8 @@ from sonoscope.metrics.classification import fit_unknown
 from sonoscope.models.clip.build import ClipNetwork, PrpdMapSettings, heard_by
 from sonoscope.models.clip.export import clip_network_to_onnx
 from sonoscope.simulation.sources import attribution
-from sonoscope.targets.card import CARD_KEY
-from sonoscope.targets.clip_card import ClipCard, clip_card_text
+from sonoscope.targets.card import CARD_KEY, card_text
+from sonoscope.targets.clip_card import ClipCard
 from sonoscope.targets.clip_label import probabilities
 from sonoscope.training.clips import waveform
 from sonoscope.training.clips.assembly import (
@@ -93,7 +93,7 @@ def export_clips(
     )
     example = [torch.zeros(2, *shape) for shape in card.input_shapes().values()]
     graph = clip_network_to_onnx(network, hears, example)
-    onnx.helper.set_model_props(graph, {CARD_KEY: clip_card_text(card)})
+    onnx.helper.set_model_props(graph, {CARD_KEY: card_text(card)})
     write_bytes(out, graph.SerializeToString())
     return card
 

@@ -22,10 +22,9 @@ from sonoscope.metrics.calibration import expected_calibration_error, fit_logist
 from sonoscope.models.clip.pattern_network import PatternNetwork, pattern_network_to_onnx
 from sonoscope.signal.prpd import ClockName
 from sonoscope.simulation.inspection import NOTICE
-from sonoscope.targets.card import CARD_KEY
+from sonoscope.targets.card import CARD_KEY, card_text
 from sonoscope.targets.discharge_card import (
     DischargeCard,
-    discharge_card_text,
     read_discharge_card,
 )
 from sonoscope.training import checkpoint
@@ -175,5 +174,5 @@ def _with_card(graph: onnx.ModelProto, card: DischargeCard) -> bytes:
     for node in graph.graph.node:  # what the exporter notes of each node is of no use here
         node.ClearField("metadata_props")
         node.ClearField("doc_string")
-    onnx.helper.set_model_props(graph, {CARD_KEY: discharge_card_text(card)})
+    onnx.helper.set_model_props(graph, {CARD_KEY: card_text(card)})
     return bytes(graph.SerializeToString())
