@@ -89,7 +89,7 @@ def test_a_recipe_that_cannot_be_is_one_line(
         (
             ["--preset", "tau2018"],
             "--preset must be one of tau2019, tau-nigens2020, tau-nigens2021, starss22, "
-            "drone-inspection, discharges, but tau2018 was given",
+            "drone-survey, drone-inspection, discharges, but tau2018 was given",
         ),
         (
             ["--preset", "tau2019", "--count", "0"],
@@ -154,6 +154,24 @@ def test_recordings_of_discharges_are_a_preset_and_a_kind_of_recipe(
     assert "holds recordings of another recipe" in capsys.readouterr().err
     recipe.write_text('kind = "inspections"\nfamilies = ["c"]\n')
     refused(["simulate", str(recipe)], "families.0", tmp_path / "other", capsys)
+
+
+def test_inspections_by_drone_are_a_preset_and_a_kind_of_recipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, out = tmp_path / "a.toml", tmp_path / "out"
+    recipe.write_text('kind = "drone-inspections"\nduration_s = 0.05\nkinds = [["brush"]]\n')
+    given = ["--count", "1", "--workers", "1", "--out", str(out)]
+    assert main(["simulate", str(recipe), *given]) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "array.toml", "camera.toml", "manifest.json", "photo", "places", "sound", "table.csv",
+        "truth",
+    ]  # fmt: skip
+    capsys.readouterr()
+    assert main(["simulate", "--preset", "drone-inspection", *given]) == 2
+    assert "holds recordings of another recipe" in capsys.readouterr().err
+    other = ["simulate", "--preset", "drone-inspection", "--file-type", "flac"]
+    refused(other, "--preset drone-inspection: file_type", tmp_path / "other", capsys)
 
 
 def refused(arguments: list[str], told: str, out: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from sonoscope.core import audio
 from sonoscope.core.errors import InputError, SettingError
-from sonoscope.datasets.inspection_set import InspectionSetRecipe, write_inspections
+from sonoscope.datasets.inspection_set import InspectionSetRecipe
+from sonoscope.datasets.numbered_set import write_numbered
 from sonoscope.datasets.scene_set import Reporting
 
 SMALL = InspectionSetRecipe(duration_s=0.2, kinds=(("corona",), (), ("brush", "floating")))
@@ -26,7 +27,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_files_hold_what_the_recording_and_its_truth_are(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     reporting = Reporting(progress=lambda done, total, _made: seen.append((done, total)))
-    written = write_inspections(SMALL, tmp_path, count=3, seed=5, reporting=reporting)
+    written = write_numbered(SMALL, tmp_path, count=3, seed=5, reporting=reporting)
     assert (written.n_scenes, written.n_made) == (3, 3)
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
     made = SMALL.recording(5, 2)
@@ -50,10 +51,10 @@ def test_files_hold_what_the_recording_and_its_truth_are(tmp_path: Path) -> None
 
 def test_a_broken_run_goes_on_and_comes_to_the_same_bytes(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    write_inspections(SMALL, whole, count=3, seed=1)
-    write_inspections(SMALL, broken, count=2, seed=1)
+    write_numbered(SMALL, whole, count=3, seed=1)
+    write_numbered(SMALL, broken, count=2, seed=1)
     (broken / "truth" / "inspection_00000.json").unlink()
-    again = write_inspections(SMALL, broken, count=3, seed=1)
+    again = write_numbered(SMALL, broken, count=3, seed=1)
     assert again.n_made == 2
     assert contents(whole) == contents(broken)
 
@@ -61,22 +62,22 @@ def test_a_broken_run_goes_on_and_comes_to_the_same_bytes(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_any_number_of_processes_makes_the_same_bytes(tmp_path: Path) -> None:
     for workers in (1, 2):
-        write_inspections(SMALL, tmp_path / str(workers), count=3, seed=2, workers=workers)
+        write_numbered(SMALL, tmp_path / str(workers), count=3, seed=2, workers=workers)
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
 
 
 def test_two_sets_are_never_mixed(tmp_path: Path) -> None:
-    write_inspections(SMALL, tmp_path, count=1, seed=0)
+    write_numbered(SMALL, tmp_path, count=1, seed=0)
     with pytest.raises(SettingError, match="another seed"):
-        write_inspections(SMALL, tmp_path, count=1, seed=1)
+        write_numbered(SMALL, tmp_path, count=1, seed=1)
     with pytest.raises(SettingError, match="seed must be"):
-        write_inspections(SMALL, tmp_path / "other", count=1, seed=-1)
+        write_numbered(SMALL, tmp_path / "other", count=1, seed=-1)
     (tmp_path / "manifest.json").write_text("[]")
     with pytest.raises(InputError, match="manifest"):
-        write_inspections(SMALL, tmp_path, count=1, seed=0)
+        write_numbered(SMALL, tmp_path, count=1, seed=0)
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingError, match="must be a folder"):
-        write_inspections(SMALL, tmp_path / "file", count=1, seed=0)
+        write_numbered(SMALL, tmp_path / "file", count=1, seed=0)
 
 
 def test_seeds_and_numbers_tell_recordings_apart() -> None:

@@ -22,7 +22,7 @@ PUBLISHED = {  # rate, csv, labels: the first and the last, and how many
     "tau-nigens2020": (24_000, 2020, "alarm", "piano", 14),
     "tau-nigens2021": (24_000, 2021, "alarm", "piano", 12),
     "starss22": (24_000, 2022, "Female speech, woman speaking", "Knock", 13),
-    "drone-inspection": (48_000, 2023, "alarm", "chainsaw", 6),
+    "drone-survey": (48_000, 2023, "alarm", "chainsaw", 6),
 }
 
 
@@ -75,10 +75,10 @@ def test_every_stand_in_is_a_sound_and_nothing_is_left_out(name: str, shared: Pa
 def test_models_alone_make_what_they_can(name: str, tmp_path: Path) -> None:
     recipe = replace(preset(name, None), duration_s=3.0)
     written = write_scenes(recipe, tmp_path, count=1, seed=4)
-    folder = "metadata_dev" if name != "drone-inspection" else "dcase2023"
+    folder = "metadata_dev" if name != "drone-survey" else "dcase2023"
     (table,) = (tmp_path / folder).rglob("*.csv")
     within = table.relative_to(tmp_path / folder).with_suffix(".wav")
-    foa, mic = ("foa_dev", "mic_dev") if name != "drone-inspection" else ("foa", "tetra")
+    foa, mic = ("foa_dev", "mic_dev") if name != "drone-survey" else ("foa", "tetra")
     for sounds in (foa, mic):
         sound = audio.read(tmp_path / sounds / within)
         assert sound.samples.shape == (4, 3 * recipe.scene.rate_hz)
@@ -95,7 +95,7 @@ def test_models_alone_make_what_they_can(name: str, tmp_path: Path) -> None:
 
 
 def test_an_unknown_preset_names_all() -> None:
-    known = ", ".join((*PRESETS, "discharges"))
+    known = ", ".join((*PRESETS, "drone-inspection", "discharges"))
     with pytest.raises(SettingError, match=known + ", but tau2018 was given"):
         preset("tau2018", None)
 

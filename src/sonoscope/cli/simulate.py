@@ -16,10 +16,13 @@ import typer
 from sonoscope.core.errors import SettingError
 
 if TYPE_CHECKING:
+    from sonoscope.datasets.drone_set import DroneSetRecipe
     from sonoscope.datasets.inspection_set import InspectionSetRecipe
     from sonoscope.datasets.scene_set import SceneSetRecipe, WrittenSet
 
-_NAMES = "tau2019, tau-nigens2020, tau-nigens2021, starss22, drone-inspection, discharges"
+_NAMES = (
+    "tau2019, tau-nigens2020, tau-nigens2021, starss22, drone-survey, drone-inspection, discharges"
+)
 
 
 class FileType(StrEnum):
@@ -75,7 +78,9 @@ def simulate(
     """Make scenes with truth: rooms, sources and ambience; goes on where it was broken off.
 
     The preset discharges, or a recipe of the kind inspections, makes recordings of electrical
-    discharges by one ultrasonic microphone.
+    discharges by one ultrasonic microphone. The preset drone-inspection, or the kind
+    drone-inspections, makes them by 64 capsules under a drone, each with photograph, camera
+    calibration and array geometry.
     """
     if sum(given is not None for given in (recipe, preset, again)) != 1:
         raise SettingError("simulate must have one of a RECIPE, --preset or --from")
@@ -84,20 +89,20 @@ def simulate(
         raise SettingError(
             "sonoscope simulate needs the training extra: pip install 'sonoscope[train]'"
         )
-    from sonoscope.datasets.inspection_set import write_inspections
+    from sonoscope.datasets.numbered_set import write_numbered
     from sonoscope.datasets.scene_set import Reporting, rewrite_scenes
     from sonoscope.pipeline import simulate as run
 
-    inspections = _inspections(recipe, preset, file_type)
-    if inspections is not None and tables is not None:
+    numbered = _numbered(recipe, preset, file_type)
+    if numbered is not None and tables is not None:
         raise SettingError("--tables must not come with recordings of discharges")
     started = time.monotonic()
     workers = workers or _cores()
     with _bar() as progress:
         reporting = Reporting(progress, _warn)
-        if inspections is not None:
-            written = write_inspections(
-                inspections,
+        if numbered is not None:
+            written = write_numbered(
+                numbered,
                 out,
                 count=count,
                 seed=seed or 0,
@@ -159,27 +164,30 @@ def _settings(
     return settings if file_type is None else replace(settings, file_type=file_type.value)
 
 
-def _inspections(
+def _numbered(
     recipe: Path | None, name: str | None, file_type: FileType | None
-) -> "InspectionSetRecipe | None":
+) -> "InspectionSetRecipe | DroneSetRecipe | None":
     """Give the recipe of recordings of discharges, where that is what is asked for."""
-    from dataclasses import replace
-
     from sonoscope.core.recipe import from_table
     from sonoscope.core.toml_file import read_toml
+    from sonoscope.datasets.drone_set import DroneSetRecipe
     from sonoscope.datasets.inspection_set import InspectionSetRecipe
-    from sonoscope.datasets.presets.presets import DISCHARGES
+    from sonoscope.datasets.presets.presets import DISCHARGES, DRONE_INSPECTION
 
-    if name == DISCHARGES:
-        settings = InspectionSetRecipe()
+    kinds = {"inspections": InspectionSetRecipe, "drone-inspections": DroneSetRecipe}
+    presets = {DISCHARGES: "inspections", DRONE_INSPECTION: "drone-inspections"}
+    if name in presets:
+        table, where = {"kind": presets[name]}, f"--preset {name}"
     elif recipe is not None:
-        table = read_toml(recipe, "a recipe")
-        if table.get("kind") != "inspections":
-            return None
-        settings = from_table(table, InspectionSetRecipe, where=str(recipe))
+        table, where = read_toml(recipe, "a recipe"), str(recipe)
     else:
         return None
-    return settings if file_type is None else replace(settings, file_type=file_type.value)
+    told = table.get("kind")
+    if not isinstance(told, str) or told not in kinds:
+        return None
+    if file_type is not None:
+        table = table | {"file_type": file_type.value}
+    return from_table(table, kinds[told], where=where)
 
 
 def _cores() -> int:

@@ -134,7 +134,7 @@ def drawn_inspection(  # noqa: PLR0913
 ) -> InspectionSettings:
     """Draw a recording's settings; parameters as of `random_inspection`."""
     nominal = float(generator.choice(_NOMINAL_HZ, p=_NOMINAL_ODDS))
-    mains = _mains(family, nominal if nominal_hz is None else nominal_hz, generator)
+    mains = drawn_mains(family, nominal if nominal_hz is None else nominal_hz, generator)
     chosen = _kinds(generator) if kinds is None else tuple(kinds)
     place, receiver, spots = _place(family, len(chosen), duration_s, generator)
     sources = tuple(
@@ -198,7 +198,10 @@ def _kinds(generator: np.random.Generator) -> tuple[Kind, ...]:
     return tuple(KINDS[i] for i in order)
 
 
-def _mains(family: Family, nominal: float, generator: np.random.Generator) -> MainsSettings:
+def drawn_mains(
+    family: Family, nominal: float, generator: np.random.Generator
+) -> MainsSettings:
+    """Draw the mains of a nominal frequency as a family has them."""
     if family == "a":
         offset = float(np.clip(0.05 * generator.standard_normal(), -0.2, 0.2))
     else:

@@ -15,10 +15,10 @@ from sonoscope.core.recipe import read_recipe
 from sonoscope.datasets.choice import ClipChoice, SplitChoice
 from sonoscope.datasets.scene_set import SceneSetRecipe
 
-DISCHARGES = "discharges"
-"""The preset that is no set of scenes: `datasets.inspection_set`."""
+DRONE_INSPECTION, DISCHARGES = "drone-inspection", "discharges"
+"""The presets that are no sets of scenes: `datasets.drone_set`, `datasets.inspection_set`."""
 
-PRESETS = ("tau2019", "tau-nigens2020", "tau-nigens2021", "starss22", "drone-inspection")
+PRESETS = ("tau2019", "tau-nigens2020", "tau-nigens2021", "starss22", "drone-survey")
 
 
 def preset(name: str, data: Path | None) -> SceneSetRecipe:
@@ -30,7 +30,7 @@ def preset(name: str, data: Path | None) -> SceneSetRecipe:
         If there is no preset of that name.
     """
     if name not in PRESETS:
-        known = ", ".join((*PRESETS, DISCHARGES))
+        known = ", ".join((*PRESETS, DRONE_INSPECTION, DISCHARGES))
         raise SettingError(f"--preset must be one of {known}, but {name} was given")
     recipe = read_recipe(Path(__file__).with_name(f"{name}.toml"), SceneSetRecipe)
     if data is None:
