@@ -15,9 +15,8 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from sonoscope.core.errors import SettingError
-from sonoscope.core.frames import whole_samples
 from sonoscope.core.recipe import STRICT
-from sonoscope.models.normalised import NormalisedMaps
+from sonoscope.models.clip.mono_maps import EvenFrames, MonoMaps
 from sonoscope.models.spectrum import Edges, Spectrum
 from sonoscope.signal.mel import Scale, band_matrix
 
@@ -25,7 +24,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 @dataclass(config=STRICT)
-class LogMelSettings:
+class LogMelSettings(EvenFrames):
     """How sound becomes a map.
 
     Attributes
@@ -55,21 +54,6 @@ class LogMelSettings:
     floor: Positive = 1e-14
     edges: Edges = "zeros"
 
-    @property
-    def window(self) -> int:
-        """Samples in a window."""
-        return whole_samples(self.window_s, self.rate_hz)
-
-    @property
-    def hop(self) -> int:
-        """Samples from frame to frame."""
-        return whole_samples(self.hop_s, self.rate_hz)
-
-    @property
-    def n_fft(self) -> int:
-        """Samples in the transform: the power of two that holds the window."""
-        return 1 << max(self.window - 1, 1).bit_length()
-
 
 ULTRASOUND = LogMelSettings(
     rate_hz=192_000, window_s=0.005, hop_s=0.005, scale="log", lowest_hz=8e3, highest_hz=80e3
@@ -77,8 +61,8 @@ ULTRASOUND = LogMelSettings(
 """What airborne discharges are heard with, at 192 kHz."""
 
 
-class LogMel(NormalisedMaps):
-    """The front end; moments are set by `normalise_by` and saved with the network.
+class LogMel(MonoMaps):
+    """The front end.
 
     Raises
     ------
@@ -116,18 +100,6 @@ class LogMel(NormalisedMaps):
         self.register_buffer(
             "matrix", torch.from_numpy(2 / windowed * matrix).float(), persistent=False
         )
-
-    def forward(
-        self, sound: Float[Tensor, "batch sample"]
-    ) -> Float[Tensor, "batch channel=1 bin frame"]:
-        """Give floor(sample / hop) frames, each band with the training's mean 0 and deviation 1.
-
-        Raises
-        ------
-        InputError
-            If the sound is too short for one frame.
-        """
-        return self.normalised(sound).transpose(2, 3)
 
     def maps(
         self, sound: Float[Tensor, "batch sample"]

@@ -35,9 +35,8 @@ from scipy.fft import dct
 from torch import Tensor
 
 from sonoscope.core.errors import SettingError
-from sonoscope.core.frames import whole_samples
 from sonoscope.core.recipe import STRICT
-from sonoscope.models.normalised import NormalisedMaps
+from sonoscope.models.clip.mono_maps import EvenFrames, MonoMaps
 from sonoscope.models.spectrum import Spectrum
 from sonoscope.signal.mel import band_matrix
 
@@ -51,7 +50,7 @@ _BARK_RISE_DB, _BARK_FALL_DB = 25.0, 10.0
 
 
 @dataclass(config=STRICT)
-class CepstraSettings:
+class CepstraSettings(EvenFrames):
     """How sound becomes cepstra.
 
     Attributes
@@ -78,19 +77,9 @@ class CepstraSettings:
     highest_hz: Positive | None = None
     floor: Positive = 1e-10
 
-    @property
-    def window(self) -> int:
-        """Samples in a window."""
-        return whole_samples(self.window_s, self.rate_hz)
 
-    @property
-    def n_fft(self) -> int:
-        """Samples in the transform: the power of two that holds the window."""
-        return 1 << max(self.window - 1, 1).bit_length()
-
-
-class Cepstra(NormalisedMaps):
-    """The front end; moments are set by `normalise_by` and saved with the network.
+class Cepstra(MonoMaps):
+    """The front end.
 
     Raises
     ------
@@ -110,24 +99,11 @@ class Cepstra(NormalisedMaps):
                 f"but {settings.n_coefficients} were given"
             )
         self.settings = settings
-        hop = whole_samples(settings.hop_s, settings.rate_hz)
-        self.spectrum = Spectrum(settings.window, hop, settings.n_fft, "zeros")
+        self.spectrum = Spectrum(settings.window, settings.hop, settings.n_fft, "zeros")
         banks = np.concatenate(banks_of(settings), axis=1)
         self.register_buffer("bands", torch.from_numpy(banks).float(), persistent=False)
         cosines = dct(np.eye(settings.n_bands), norm="ortho", axis=0)[: settings.n_coefficients].T
         self.register_buffer("cosines", torch.from_numpy(cosines).float(), persistent=False)
-
-    def forward(
-        self, sound: Float[Tensor, "batch sample"]
-    ) -> Float[Tensor, "batch channel=1 bin frame"]:
-        """Give floor(sample / hop) frames of normalised coefficients.
-
-        Raises
-        ------
-        InputError
-            If the sound is too short for one frame.
-        """
-        return self.normalised(sound).transpose(2, 3)
 
     def maps(
         self, sound: Float[Tensor, "batch sample"]
