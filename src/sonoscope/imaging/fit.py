@@ -21,7 +21,7 @@ ASSP 36 (1988) 1553 (one source at a time); M. Wax, T. Kailath, ibid. 33 (1985) 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -127,6 +127,22 @@ def fitted(
     kinds: tuple[NoiseField, ...] = ("white", "diffuse")
     fits = [_Band(spectra, receiver, view, kind, wanted).fit(starts) for kind in kinds]
     return max(fits, key=lambda fit: fit.likelihood)
+
+
+def left_over(
+    spectra: CrossSpectra, receiver: Receiver, view: View, sources: Sequence[Source]
+) -> CrossSpectra:
+    """Give what is left of a band without some sources; where it falls below 0 it is 0."""
+    if not sources:
+        return spectra
+    directions = np.stack([source.direction for source in sources])
+    scan = Scan(receiver, view.placed(directions), view.near)
+    power = np.stack([source.power for source in sources], axis=1)
+    left = np.empty_like(spectra.matrices)
+    for i, heard in enumerate(transfers(scan, spectra.frequency_hz)):
+        value, vector = np.linalg.eigh(spectra.matrices[i] - (heard.T * power[i]) @ np.conj(heard))
+        left[i] = (vector * np.maximum(value, 0)) @ np.conj(vector.T)
+    return replace(spectra, matrices=left)
 
 
 def diffuse_shape(
