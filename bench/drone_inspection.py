@@ -1,0 +1,144 @@
+"""Places found in simulated inspections by drone (`simulation.drone_inspection`): 64 capsules.
+
+Each scene is heard at every ratio (20 to 40 kHz, as it says there), its discharges, places and
+rotors being the same. A map has 101 x 76 points, where rays of the camera meet the plane of the
+crane's front (its distance is taken for known), summed over bins from 20 to 40 kHz, the capsules'
+own power left out. As many of its highest hills count as there are places and echoes. A place is
+found if one of them lies within 2 % of the photograph's width; "loudest" is the share of scenes
+whose highest hill is at a place or at an echo of one. Kinds are not asked for here.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.ndimage import gaussian_filter, maximum_filter
+
+from bench.tables import markdown
+from sonoscope.core.camera import Camera
+from sonoscope.imaging.beamform import conventional
+from sonoscope.imaging.deconvolve import clean_sc
+from sonoscope.imaging.spectra import BlockSettings, cross_spectra
+from sonoscope.imaging.steering import Scan
+from sonoscope.signal.receiver import Capsules
+from sonoscope.simulation.drone_families import drawn_drone_inspection
+from sonoscope.simulation.drone_inspection import ARRAYS, DroneInspection, drone_inspection
+from sonoscope.simulation.inspection import stream
+
+Method = Literal["conventional", "clean-sc"]
+
+METHODS: tuple[Method, ...] = ("conventional", "clean-sc")
+RATIOS_DB = (20.0, 10.0, 0.0)
+NEAR = 0.02  # of the photograph's width
+
+_GRID = (101, 76)
+_SEED = 4_000
+_DRAW = 99
+_WIDE = 1.2  # grid steps by which what stands in single points is smeared
+_APART = 4  # grid steps between hills
+
+
+@dataclass
+class Score:
+    """What came out at one ratio with one method."""
+
+    scenes: int = 0
+    loudest: int = 0
+    off: list[float] = field(default_factory=list)
+    echoes_off: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def table(
+    work: Path,
+    data: Path,
+    *,
+    scenes: int = 20,
+    ratios_db: Sequence[float] = RATIOS_DB,
+    duration_s: float = 2.0,
+) -> str:
+    """Give the table; scenes 0, 2, ... are of family a, the others of family b."""
+    del work, data
+    scores = {(ratio, method): Score() for ratio in ratios_db for method in METHODS}
+    for number in range(scenes):
+        seed = _SEED + number
+        family: Literal["a", "b"] = "b" if number % 2 else "a"
+        wanted = drawn_drone_inspection(family, stream(seed, _DRAW), duration_s=duration_s)
+        for ratio in ratios_db:
+            made = drone_inspection(replace(wanted, snr_db=ratio), seed)
+            for method in METHODS:
+                _add(scores[ratio, method], made, method)
+    rows = [[f"{ratio:g}", method, *_row(score)] for (ratio, method), score in scores.items()]
+    head = ["SNR, dB", "method", "scenes", "loudest", "places", "within 2 %", "off, median", "90 %"]
+    return markdown([*head, "echoes", "within 2 %", "CPU of a map, s"], rows)
+
+
+def _row(score: Score) -> list[str]:
+    off, echoes = np.array(score.off), np.array(score.echoes_off)
+    return [
+        str(score.scenes),
+        f"{100 * score.loudest / score.scenes:.0f} %",
+        str(len(off)),
+        f"{100 * (off <= NEAR).mean():.0f} %",
+        f"{100 * np.median(off):.2f} %",
+        f"{100 * np.quantile(off, 0.9):.2f} %",
+        str(len(echoes)),
+        f"{100 * (echoes <= NEAR).mean():.0f} %" if len(echoes) else "-",
+        f"{score.seconds / score.scenes:.2f}",
+    ]
+
+
+def _add(score: Score, made: DroneInspection, method: Method) -> None:
+    places = [place for place in made.truth.places if place.pixel is not None]
+    started = time.process_time()
+    spots = hills(made, method, len(places))
+    score.seconds += time.process_time() - started
+    width = made.truth.settings.camera.size_px[0]
+    for place in places:
+        off = float(np.linalg.norm(spots - np.array(place.pixel), axis=1).min()) / width
+        (score.echoes_off if place.is_reflection else score.off).append(off)
+    pixels = np.array([place.pixel for place in places])
+    score.loudest += bool(np.linalg.norm(pixels - spots[0], axis=1).min() <= NEAR * width)
+    score.scenes += 1
+
+
+def hills(made: DroneInspection, method: Method, count: int) -> Float[ndarray, "hill 2"]:
+    """Give the pixels of the highest hills of a map, the highest first."""
+    wanted = made.truth.settings
+    pixels = grid_pixels(wanted.camera)
+    points = _on_front(wanted.camera, pixels, wanted.view.distance_m)
+    samples = made.samples.astype(np.float64)
+    spectra = cross_spectra(samples, made.rate_hz, wanted.band_hz, BlockSettings(256))
+    scan = Scan(Capsules(ARRAYS[wanted.array]), points, near=True)
+    if method == "conventional":
+        values = conventional(spectra, scan, diagonal_removed=True).sum(axis=0)
+    else:
+        values = clean_sc(spectra, scan).sum(axis=0)
+    map_ = values.reshape(_GRID[::-1])
+    if method == "clean-sc":
+        map_ = gaussian_filter(np.maximum(map_, 0), _WIDE)
+    top = (map_ == maximum_filter(map_, 2 * _APART + 1)).ravel()
+    order = np.argsort(-np.where(top, map_.ravel(), -np.inf))[:count]
+    return np.asarray(pixels[order])
+
+
+def grid_pixels(camera: Camera) -> Float[ndarray, "point 2"]:
+    """Give points all over the photograph."""
+    width, height = camera.size_px
+    across, down = np.meshgrid(
+        np.linspace(0, width - 1, _GRID[0]), np.linspace(0, height - 1, _GRID[1])
+    )
+    return np.stack([across.ravel(), down.ravel()], axis=1)
+
+
+def _on_front(
+    camera: Camera, pixels: Float[ndarray, "point 2"], distance_m: float
+) -> Float[ndarray, "point 3"]:
+    """Give where the camera's rays meet the plane so far ahead."""
+    rays, start = camera.rays(pixels), camera.pose.position
+    return np.asarray(start + ((distance_m - start[0]) / rays[:, :1]) * rays)
