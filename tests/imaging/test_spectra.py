@@ -1,5 +1,7 @@
 """The cross-spectral matrix keeps the power, the phase and nothing that was not there."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,24 @@ def test_too_short_a_recording_and_an_empty_band_are_refused() -> None:
         cross_spectra(np.zeros((2, 1000)), RATE, ALL)
     with pytest.raises(SettingError, match=r"one every 46\.875 Hz, but 10 to 20 Hz"):
         cross_spectra(np.zeros((2, 2000)), RATE, (10.0, 20.0))
+
+
+@pytest.mark.parametrize(
+    ("window", "overlap", "alike"), [("rectangular", 0.0, 1.0), ("hann", 0.5, 2.0)]
+)
+def test_bins_of_a_band_scatter_together_as_independent_ones(
+    window: Literal["hann", "rectangular"], overlap: float, alike: float
+) -> None:
+    rng = np.random.default_rng(3)
+    settings = BlockSettings(block=64, overlap=overlap, window=window)
+    powers = []
+    for _ in range(600):
+        spectra = cross_spectra(rng.standard_normal((1, 640)), 8000.0, (500.0, 3500.0), settings)
+        powers.append(float(spectra.matrices.real.sum()))
+    assert spectra.alike == pytest.approx(alike, rel=0.02)
+    looks = np.mean(powers) ** 2 / np.var(powers)
+    assert looks == pytest.approx(spectra.averages * spectra.independent_bins, rel=0.2)
+    assert spectra.effective_s <= 640 / 8000 + 1e-12
+    assert spectra.effective_s * 3000 == pytest.approx(
+        spectra.averages * spectra.independent_bins, rel=1e-9
+    )

@@ -184,7 +184,9 @@ class _Band:
         self._white = (vector / np.sqrt(value)[:, None, :]) @ vector.transpose(0, 2, 1)
         self._log_volume = float(np.log(value).sum())
         self._matrices = self._white @ spectra.matrices @ self._white
-        self._cost = 0.5 * np.log(spectra.averages) * (n_bins + 2) + _SEARCH_NATS
+        self._share = spectra.independent_bins / n_bins
+        numbers = self._share * n_bins + 2
+        self._cost = 0.5 * np.log(spectra.averages) * numbers + _SEARCH_NATS
 
     def fit(self, starts: Float[ndarray, "start 3"]) -> Fit:
         """Take one start after the other that gains enough; then let each move once more."""
@@ -212,11 +214,16 @@ class _Band:
     def _moved(
         self, places: Sequence[Float[ndarray, "3"]], which: int
     ) -> tuple[Float[ndarray, "3"], float]:
-        """Move one source to where it is likeliest beside the others; give what it gains."""
-        height = self._height(places, which)
-        reach = self._view.spacing_rad
-        place = refined(height, places[which], reach, _TOLERANCE_RAD)
-        return place, float(height(place[None])[0])
+        """Move one source to where it is likeliest beside the others; give what it gains.
+
+        Twice: a source that is a little off leaves a part of itself to the noise, and the powers
+        found there would weigh the bins wrongly.
+        """
+        now = list(places)
+        for reach in (self._view.spacing_rad, self._view.spacing_rad / 8):
+            height = self._height(now, which)
+            now[which] = refined(height, now[which], reach, _TOLERANCE_RAD)
+        return now[which], float(height(now[which][None])[0])
 
     def _height(self, places: Sequence[Float[ndarray, "3"]], which: int) -> Height:
         heard = self._heard(np.stack(places))
@@ -225,7 +232,7 @@ class _Band:
         covariance = self._covariance(heard[:, others], power[:, others], noise)
         turned = np.linalg.inv(np.linalg.cholesky(covariance))
         seen = turned @ self._matrices @ _adjoint(turned)
-        averages = self._spectra.averages
+        averages = self._share * self._spectra.averages
 
         def height(directions: Float[ndarray, "direction 3"]) -> Float[ndarray, " direction"]:
             heard = self._heard(directions) @ turned.transpose(0, 2, 1)
@@ -285,9 +292,9 @@ class _Band:
             np.linalg.slogdet(covariance)[1]
             + np.einsum("fcc->f", np.linalg.solve(covariance, self._matrices)).real
         )
-        n_numbers = len(places) * (len(noise) + 2)
-        cost = 0.5 * np.log(self._spectra.averages) * n_numbers
-        likelihood = -self._spectra.averages * (float(sign.sum()) + self._log_volume) - cost
+        cost = 0.5 * np.log(self._spectra.averages) * len(places) * (self._share * len(noise) + 2)
+        averages = self._share * self._spectra.averages
+        likelihood = -averages * (float(sign.sum()) + self._log_volume) - cost
         sources = tuple(
             Source(
                 directions[k],
@@ -313,11 +320,12 @@ class _Band:
         columns = self._transfers(directions[others]).transpose(0, 2, 1)
         share = power[:, None, others] / noise[:, None, None]
         covariance = self._shape + (columns * share) @ _adjoint(columns)
-        # the integral of eq. 4 over bins: each is as many independent looks as there are averages
         n_bins = len(spectra.frequency_hz)
-        duration = spectra.averages / float(np.diff(spectra.frequency_hz).mean())
-        duration *= n_bins / (n_bins - 1)
-        ratio = np.maximum(power[:, which] / noise, _SLIGHT)
+        duration = spectra.effective_s * n_bins / (n_bins - 1)  # eq. 4 integrates over gaps of bins
+        # noise of ν averages is as often too small as too large, and its inverse too large by this
+        looks = spectra.averages * (spectra.n_channels - len(directions))
+        ratio = power[:, which] / noise * max(1 - 1 / looks, 0.0)
+        ratio = np.maximum(ratio, _SLIGHT)
         return information(
             self._receiver, directions[which], spectra.frequency_hz, ratio, duration, covariance
         )

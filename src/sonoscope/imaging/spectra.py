@@ -60,16 +60,30 @@ class CrossSpectra:
     ----------
     averages
         How many independent blocks would have left the same scatter; overlapping ones count less.
+    alike
+        How many bins next to each other say as much as one alone: 1 without a window, 2 with Hann
+        at half overlap.
     """
 
     matrices: Complex[ndarray, "frequency channel channel"]
     frequency_hz: Float[ndarray, " frequency"]
     averages: float
+    alike: float = 1.0
 
     @property
     def n_channels(self) -> int:
         """How many channels there are."""
         return int(self.matrices.shape[1])
+
+    @property
+    def effective_s(self) -> float:
+        """Seconds of sound that all bins, two at least, together speak for (`imaging.bound`)."""
+        return float(self.averages / (self.alike * np.diff(self.frequency_hz).mean()))
+
+    @property
+    def independent_bins(self) -> float:
+        """How many bins, of as many averages each, say as much as all of these."""
+        return max(1.0, len(self.frequency_hz) / self.alike)
 
 
 def cross_spectra(
@@ -105,10 +119,10 @@ def cross_spectra(
         total += heard @ np.conj(heard.transpose(0, 2, 1))
     sides = np.where((bins == 0) | (2 * bins == settings.block), 1.0, 2.0)
     scale = sides / (settings.block * float(window @ window) * n_blocks)
+    averages = _independent(n_blocks, window, settings.hop)
+    alike = averages * settings.block / _effective(n_blocks, window, settings.hop)
     return CrossSpectra(
-        total * scale[:, None, None],
-        bins * (rate_hz / settings.block),
-        _independent(n_blocks, window, settings.hop),
+        total * scale[:, None, None], bins * (rate_hz / settings.block), averages, alike
     )
 
 
@@ -162,10 +176,24 @@ def window_of(settings: BlockSettings) -> Float[ndarray, " sample"]:
 
 def _independent(n_blocks: int, window: Float[ndarray, " sample"], hop: int) -> float:
     """Count blocks as Welch does: the likeness of windows, squared, is what they say twice."""
-    apart = np.arange(1, min(n_blocks, -(-len(window) // hop)))
-    alike = np.array([window[k * hop :] @ window[: len(window) - k * hop] for k in apart])
-    twice = (1 - apart / n_blocks) * (alike / (window @ window)) ** 2
-    return float(n_blocks / (1 + 2 * twice.sum()))
+    alike = _likeness(n_blocks, window, hop)
+    twice = (1 - np.arange(len(alike)) / n_blocks) * (alike / alike[0]) ** 2
+    return float(n_blocks / (2 * twice.sum() - 1))
+
+
+def _effective(n_blocks: int, window: Float[ndarray, " sample"], hop: int) -> float:
+    """Count samples by the weight W that all blocks together give them, (Σ W)² / Σ W²."""
+    weight = window**2
+    shared = _likeness(n_blocks, weight, hop)
+    pairs = n_blocks - np.arange(len(shared))
+    square = 2 * (pairs @ shared) - n_blocks * shared[0]
+    return float((n_blocks * weight.sum()) ** 2 / square)
+
+
+def _likeness(n_blocks: int, weight: Float[ndarray, " sample"], hop: int) -> Float[ndarray, " lag"]:
+    """Give the product of what two blocks give each sample, by how many hops they are apart."""
+    apart = range(min(n_blocks, -(-len(weight) // hop)))
+    return np.array([weight[k * hop :] @ weight[: len(weight) - k * hop] for k in apart])
 
 
 def diagonal(

@@ -506,7 +506,7 @@ def _within(spectra: CrossSpectra, band: Band) -> CrossSpectra:
         middle = int(np.abs(frequency - np.mean(band)).argmin())
         first = int(np.clip(middle - 1, 0, max(0, len(frequency) - _FEWEST_BINS)))
         inside = np.arange(first, min(first + _FEWEST_BINS, len(frequency)))
-    return CrossSpectra(spectra.matrices[inside], frequency[inside], spectra.averages)
+    return replace(spectra, matrices=spectra.matrices[inside], frequency_hz=frequency[inside])
 
 
 def _hz(frequency: float) -> str:
