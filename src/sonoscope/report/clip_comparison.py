@@ -11,12 +11,12 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sonoscope.core.durable import write_text
 from sonoscope.metrics.clip_estimates import CLIP_SCORES, clip_differences, clip_estimates
 from sonoscope.metrics.compared import ClipComparison, ComparedClips
 from sonoscope.metrics.estimates import Estimate
 from sonoscope.report.clip_figure import Shown, clip_figure
 from sonoscope.report.comparison import NOTHING, csv_text, markdown_table
-from sonoscope.report.files import replace_text
 from sonoscope.report.markup import minus
 
 _NAMED = {"macro_f1": "Macro-F1 %", "weighted_f1": "Weighted F1 %", "accuracy": "Accuracy %"}
@@ -32,10 +32,10 @@ _FACTS = (
 def write_clip_comparison(folder: Path, comparison: ClipComparison) -> None:
     """Write NAME.md, NAME.csv and, once there is a result, NAME.svg."""
     if any(row.runs for row in comparison.rows):
-        replace_text(folder / f"{comparison.name}.svg", _picture(comparison))
-    replace_text(folder / f"{comparison.name}.md", clip_markdown(comparison))
+        write_text(folder / f"{comparison.name}.svg", _picture(comparison))
+    write_text(folder / f"{comparison.name}.md", clip_markdown(comparison))
     lines = [_line(row, comparison) for row in comparison.rows]
-    replace_text(folder / f"{comparison.name}.csv", csv_text(lines))
+    write_text(folder / f"{comparison.name}.csv", csv_text(lines))
 
 
 def clip_markdown(comparison: ClipComparison) -> str:

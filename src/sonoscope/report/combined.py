@@ -15,9 +15,9 @@ from urllib.parse import quote
 
 import numpy as np
 
+from sonoscope.core.durable import write_text
 from sonoscope.core.event import Event
 from sonoscope.report.clock import duration
-from sonoscope.report.files import replace_text
 from sonoscope.report.markup import element, number, text
 from sonoscope.report.page import whole_page
 
@@ -67,7 +67,7 @@ def write_combined(path: Path, entries: Sequence[Entry]) -> None:
         + element("h1", "All recordings")
         + element("p", lead, class_="lead"),
     ) + element("section", element("div", table, class_="table-frame whole"), class_="index")
-    replace_text(path, whole_page(title="All recordings · sonoscope", body=body))
+    write_text(path, whole_page(title="All recordings · sonoscope", body=body))
 
 
 def _row(index: Path, entry: Entry) -> str:
@@ -111,7 +111,7 @@ def write_combined_csv(path: Path, entries: Sequence[Entry]) -> None:
         for entry in entries
         for event in entry.events
     )
-    replace_text(path, buffer.getvalue())
+    write_text(path, buffer.getvalue())
 
 
 def _degrees(angle: float | None) -> str:

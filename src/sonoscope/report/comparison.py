@@ -16,12 +16,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
 
+from sonoscope.core.durable import write_text
 from sonoscope.metrics.compared import ComparedRow, Comparison, Figures
 from sonoscope.metrics.estimates import Estimate
 from sonoscope.metrics.fold_scores import SCORES, differences, estimates
 from sonoscope.metrics.scored_run import READINGS, Reading, ScoredRun
 from sonoscope.report.detection_figure import detection_figure
-from sonoscope.report.files import replace_text
 from sonoscope.report.markup import minus
 
 _NAMED = {"er": "ER", "f": "F %", "de_deg": "DE °", "fr": "FR %", "seld": "SELD"}
@@ -44,10 +44,10 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
     """Write NAME.md, NAME.csv, NAME-runs.csv (every training by itself), and its pictures."""
     for each in comparison.pictures:
         drawn = detection_figure(each.caption, each.reference, each.heard, each.duration_s)
-        replace_text(folder / f"{comparison.name}-{each.name}.svg", drawn)
-    replace_text(folder / f"{comparison.name}.md", markdown(comparison))
-    replace_text(folder / f"{comparison.name}.csv", csv_text(_summary(comparison)))
-    replace_text(folder / f"{comparison.name}-runs.csv", csv_text(_each_run(comparison)))
+        write_text(folder / f"{comparison.name}-{each.name}.svg", drawn)
+    write_text(folder / f"{comparison.name}.md", markdown(comparison))
+    write_text(folder / f"{comparison.name}.csv", csv_text(_summary(comparison)))
+    write_text(folder / f"{comparison.name}-runs.csv", csv_text(_each_run(comparison)))
 
 
 def markdown(comparison: Comparison) -> str:

@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from sonoscope.core.durable import write_text
 from sonoscope.core.event import Event
 from sonoscope.report.advice import LIMITS, NOUNS, POSSIBLE_STEPS, advised, headline
 from sonoscope.report.clock import clock, duration
 from sonoscope.report.diagnosis_figures import ends_db, pattern_figure, shade_style, sound_figure
-from sonoscope.report.files import replace_text
 from sonoscope.report.markup import asset, element, minus, text
 from sonoscope.report.page import ModelCard, definitions, whole_page
 from sonoscope.report.palette import Look, looks, style_sheet
@@ -106,7 +106,7 @@ class DiagnosisReport:
 
 def write_diagnosis(path: Path, report: DiagnosisReport) -> None:
     """Write the page, whole or not at all."""
-    replace_text(path, render_diagnosis(report))
+    write_text(path, render_diagnosis(report))
 
 
 def render_diagnosis(report: DiagnosisReport) -> str:

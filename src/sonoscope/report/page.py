@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from sonoscope.core.durable import write_text
 from sonoscope.core.errors import SettingError
 from sonoscope.core.event import Event
 from sonoscope.report.clock import clock, duration
@@ -29,7 +30,6 @@ from sonoscope.report.directions import (
     in_words,
     view_from_above,
 )
-from sonoscope.report.files import replace_text
 from sonoscope.report.markup import asset, element, text
 from sonoscope.report.palette import Look, looks, style_sheet
 from sonoscope.report.spectrogram import Spectrogram
@@ -152,7 +152,7 @@ class Report:
 
 def write_page(path: Path, report: Report) -> None:
     """Write the report of one recording, whole or not at all."""
-    replace_text(path, render(report))
+    write_text(path, render(report))
 
 
 def render(report: Report) -> str:
