@@ -34,6 +34,11 @@ def band(power: Float[ndarray, " bin"], low_hz: float, high_hz: float) -> float:
     return float(power[int(low_hz) : int(high_hz)].mean())
 
 
+def test_drops_that_ring_for_longer_than_a_pulse_are_refused_at_once() -> None:
+    with pytest.raises(ValueError, match=r"cycles must take at most 0\.25 ms"):
+        RainNoise(centre_hz=8_000, cycles=2.5)
+
+
 @pytest.mark.parametrize("bed", BEDS)
 @pytest.mark.parametrize("rate_hz", [96_000, 192_000])
 def test_every_noise_has_unit_power_and_its_own_sound(bed: AnyBed, rate_hz: int) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sonoscope.simulation.discharge import KINDS, Brush, Corona, Kind, pulse_train
+from sonoscope.simulation.disturbance import RainNoise, disturbance
 from sonoscope.simulation.inspection import Family, Hall, InspectionSettings, OpenAir
 from sonoscope.simulation.inspection_families import (
     BED_KINDS,
@@ -130,6 +131,15 @@ def test_polarities_and_second_clusters_occur_in_both() -> None:
         assert {one.point for one in coronas} == {"hv", "earth"}
         twice = np.mean([one.overvoltage > one.streamer_onset for one in coronas])
         assert 0.1 < twice < 0.6
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_rain_of_every_draw_can_be_heard(family: Family) -> None:
+    """A family's own noises or not: whoever asks for one hears it."""
+    for seed in range(40):
+        bed = drawn_bed("rain", family, rng(seed))
+        assert isinstance(bed, RainNoise)
+        assert disturbance(bed, 96_000, 400, rng(seed)).shape == (400,)
 
 
 def test_shapes_and_noises_can_all_be_drawn() -> None:

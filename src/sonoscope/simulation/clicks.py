@@ -31,6 +31,9 @@ from sonoscope.core.recipe import STRICT
 _FINE = 16
 _LEAD_S = 0.3e-3
 _LONGEST_S = 1.0e-3
+LONGEST_RING_S = _LONGEST_S / 4
+"""Within what time an envelope falls to 1/e at the latest."""
+
 _BAND = (0.41, 0.475)  # of the rate: whole up to the first, nothing from the second on
 _LOWEST_HZ = 2_000.0
 _FADE_S = 0.1e-3
@@ -67,9 +70,20 @@ class PulseShape:
 
     @model_validator(mode="after")
     def _ends(self) -> "PulseShape":
-        if self.cycles / self.centre_hz > _LONGEST_S / 4:
-            raise ValueError(f"cycles must take at most {1e3 * _LONGEST_S / 4:g} ms")
+        check_ring(self.cycles, self.centre_hz)
         return self
+
+
+def check_ring(cycles: float, centre_hz: float) -> None:
+    """Refuse what would ring on when a pulse is over.
+
+    Raises
+    ------
+    ValueError
+        If it takes longer than `LONGEST_RING_S`, but for rounding.
+    """
+    if cycles / centre_hz > LONGEST_RING_S * (1 + 1e-9):
+        raise ValueError(f"cycles must take at most {1e3 * LONGEST_RING_S:g} ms")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,12 +21,12 @@ import numpy as np
 import torch
 from jaxtyping import Complex, Float
 from numpy import ndarray
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass as settings
 from scipy.fft import irfft, next_fast_len, rfftfreq
 
 from sonoscope.core.recipe import STRICT
-from sonoscope.simulation.clicks import PulseShape, added, clicks
+from sonoscope.simulation.clicks import PulseShape, added, check_ring, clicks
 from sonoscope.simulation.mixing import wandering
 from sonoscope.simulation.rotor import Rotor, RotorBed, rotor_sounds
 from sonoscope.simulation.threads import one_thread
@@ -128,6 +128,11 @@ class RainNoise:
     centre_hz: Annotated[float, Field(ge=5_000, le=60_000)] = 14_000.0
     cycles: Annotated[float, Field(gt=0, le=10)] = 2.0
     hiss_db: Annotated[float, Field(ge=-60, le=60)] = 0.0
+
+    @model_validator(mode="after")
+    def _rings_out(self) -> "RainNoise":
+        check_ring(self.cycles, self.centre_hz)
+        return self
 
 
 @settings(config=STRICT)

@@ -17,12 +17,12 @@ What is learnt from one family and tested on the other cannot live on one genera
 All ranges are choices about the physics of `simulation.discharge`; none was fitted to recordings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 
-from sonoscope.simulation.clicks import PulseShape
+from sonoscope.simulation.clicks import LONGEST_RING_S, PulseShape
 from sonoscope.simulation.discharge import (
     KINDS,
     LOCKED,
@@ -188,6 +188,11 @@ def drawn_discharge(
             return _brush(family, generator, mains_hz)
 
 
+def _even(generator: np.random.Generator) -> Callable[[float, float], float]:
+    """Give draws between two ends, every number as likely."""
+    return lambda low, high: float(generator.uniform(low, high))
+
+
 def _one_of(options: Sequence[str], generator: np.random.Generator) -> str:
     return options[int(generator.integers(len(options)))]
 
@@ -198,9 +203,7 @@ def _kinds(generator: np.random.Generator) -> tuple[Kind, ...]:
     return tuple(KINDS[i] for i in order)
 
 
-def drawn_mains(
-    family: Family, nominal: float, generator: np.random.Generator
-) -> MainsSettings:
+def drawn_mains(family: Family, nominal: float, generator: np.random.Generator) -> MainsSettings:
     """Draw the mains of a nominal frequency as a family has them."""
     if family == "a":
         offset = float(np.clip(0.05 * generator.standard_normal(), -0.2, 0.2))
@@ -216,32 +219,32 @@ def drawn_mains(
 
 def _corona(family: Family, generator: np.random.Generator) -> Corona:
     point: Literal["hv", "earth"] = "hv" if generator.uniform() < 0.5 else "earth"
-    draw = generator.uniform
+    draw = _even(generator)
     if family == "a":
-        has_streamers = draw() < 0.25
+        has_streamers = generator.uniform() < 0.25
         over = draw(1.45, 1.8) if has_streamers else draw(1.08, 1.35)
         return Corona(
-            overvoltage=float(over),
+            overvoltage=over,
             point=point,
-            rate_hz=float(draw(12_000, 30_000)),
-            regularity=float(draw(25, 80)),
-            depression=float(draw(0.2, 0.5)),
-            streamer_gain_db=float(draw(6, 10)),
-            spread_db=float(draw(0.3, 0.9)),
+            rate_hz=draw(12_000, 30_000),
+            regularity=draw(25, 80),
+            depression=draw(0.2, 0.5),
+            streamer_gain_db=draw(6, 10),
+            spread_db=draw(0.3, 0.9),
         )
     return Corona(
-        overvoltage=float(draw(1.1, 1.6)),
+        overvoltage=draw(1.1, 1.6),
         point=point,
-        rate_hz=float(draw(30_000, 80_000)),
-        rate_power=float(draw(1.5, 2.0)),
-        regularity=float(draw(8, 25)),
+        rate_hz=draw(30_000, 80_000),
+        rate_power=draw(1.5, 2.0),
+        regularity=draw(8, 25),
         recovery_s=300e-6,
-        depression=float(draw(0.1, 0.4)),
-        streamer_onset=float(draw(1.3, 1.7)),
-        streamer_rate_hz=float(draw(2_000, 6_000)),
-        streamer_gain_db=float(draw(8, 13)),
-        spread_db=float(draw(0.8, 1.6)),
-        supply_spread=float(draw(0.005, 0.02)),
+        depression=draw(0.1, 0.4),
+        streamer_onset=draw(1.3, 1.7),
+        streamer_rate_hz=draw(2_000, 6_000),
+        streamer_gain_db=draw(8, 13),
+        spread_db=draw(0.8, 1.6),
+        supply_spread=draw(0.005, 0.02),
     )
 
 
@@ -249,108 +252,109 @@ def _surface(family: Family, generator: np.random.Generator) -> Surface:
     stronger: Literal["positive", "negative"] = (
         "positive" if generator.uniform() < 0.5 else "negative"
     )
-    draw = generator.uniform
+    draw = _even(generator)
     if family == "a":
         return Surface(
-            begin_deg=float(draw(-5, 10)),
-            mode_deg=float(draw(45, 65)),
-            end_deg=float(draw(90, 105)),
-            pulses=float(draw(6, 18)),
-            imbalance=float(draw(1.8, 2.9)),
+            begin_deg=draw(-5, 10),
+            mode_deg=draw(45, 65),
+            end_deg=draw(90, 105),
+            pulses=draw(6, 18),
+            imbalance=draw(1.8, 2.9),
             stronger=stronger,
-            regularity=float(draw(1.0, 1.5)),
+            regularity=draw(1.0, 1.5),
         )
     return Surface(
-        begin_deg=float(draw(-15, 15)),
-        mode_deg=float(draw(60, 80)),
-        end_deg=float(draw(95, 112)),
-        pulses=float(draw(4, 25)),
-        imbalance=float(draw(1.6, 3.4)),
+        begin_deg=draw(-15, 15),
+        mode_deg=draw(60, 80),
+        end_deg=draw(95, 112),
+        pulses=draw(4, 25),
+        imbalance=draw(1.6, 3.4),
         stronger=stronger,
         cloud="weibull",
-        regularity=float(draw(1.5, 3.0)),
+        regularity=draw(1.5, 3.0),
     )
 
 
 def _floating(family: Family, generator: np.random.Generator) -> Floating:
-    draw = generator.uniform
+    draw = _even(generator)
     if family == "a":
         return Floating(
-            breakdown=float(draw(0.8, 0.92)),
-            step=float(draw(0.22, 0.42)),
-            spread=float(draw(0.004, 0.012)),
-            spread_db=float(draw(0.2, 0.6)),
+            breakdown=draw(0.8, 0.92),
+            step=draw(0.22, 0.42),
+            spread=draw(0.004, 0.012),
+            spread_db=draw(0.2, 0.6),
         )
     return Floating(
-        breakdown=float(draw(0.82, 0.95)),
-        step=float(draw(0.32, 0.6)),
-        spread=float(draw(0.01, 0.03)),
-        spread_db=float(draw(0.5, 1.2)),
+        breakdown=draw(0.82, 0.95),
+        step=draw(0.32, 0.6),
+        spread=draw(0.01, 0.03),
+        spread_db=draw(0.5, 1.2),
     )
 
 
 def _internal(family: Family, generator: np.random.Generator) -> Internal:
-    draw = generator.uniform
+    draw = _even(generator)
     if family == "a":
         breakdown = draw(0.22, 0.4)
         return Internal(
-            breakdown=float(breakdown),
-            residual=float(breakdown * draw(0.0, 0.2)),
-            lag_s=float(draw(0.1e-3, 0.4e-3)),
-            imbalance=float(draw(1.0, 1.2)),
+            breakdown=breakdown,
+            residual=breakdown * draw(0.0, 0.2),
+            lag_s=draw(0.1e-3, 0.4e-3),
+            imbalance=draw(1.0, 1.2),
         )
     breakdown = draw(0.25, 0.5)
     return Internal(
-        breakdown=float(breakdown),
-        residual=float(breakdown * draw(0.1, 0.4)),
-        lag_s=float(draw(0.3e-3, 0.9e-3)),
-        imbalance=float(draw(1.0, 1.4)),
-        detrapping=float(draw(1, 4)),
-        detrapping_s=float(draw(1e-3, 4e-3)),
-        spread_db=float(draw(0.8, 1.8)),
+        breakdown=breakdown,
+        residual=breakdown * draw(0.1, 0.4),
+        lag_s=draw(0.3e-3, 0.9e-3),
+        imbalance=draw(1.0, 1.4),
+        detrapping=draw(1, 4),
+        detrapping_s=draw(1e-3, 4e-3),
+        spread_db=draw(0.8, 1.8),
     )
 
 
 def _particle(family: Family, generator: np.random.Generator) -> Particle:
-    draw = generator.uniform
+    draw = _even(generator)
     if family == "a":
         return Particle(
-            rate_hz=float(draw(30, 150)),
-            variation=float(draw(0.5, 0.9)),
-            spread_db=float(draw(2, 4)),
+            rate_hz=draw(30, 150),
+            variation=draw(0.5, 0.9),
+            spread_db=draw(2, 4),
         )
     return Particle(
-        rate_hz=float(draw(40, 250)),
+        rate_hz=draw(40, 250),
         flights="lognormal",
-        variation=float(draw(0.8, 1.4)),
+        variation=draw(0.8, 1.4),
         hardness=0.8,
-        spread_db=float(draw(3, 6)),
+        spread_db=draw(3, 6),
     )
 
 
 def _brush(family: Family, generator: np.random.Generator, mains_hz: float) -> Brush:
-    draw = generator.uniform
-    wheel_hz = draw(3, 15) if family == "a" else draw(15, 40)
+    draw = _even(generator)
+    ends = (3, 15) if family == "a" else (15, 40)
+    wheel_hz = draw(*ends)
     while _meets(wheel_hz, mains_hz):
-        wheel_hz = draw(3, 15) if family == "a" else draw(15, 40)
+        wheel_hz = draw(*ends)
     if family == "a":
         return Brush(
-            wheel_hz=float(wheel_hz),
+            wheel_hz=wheel_hz,
             segments=int(generator.integers(8, 21)),
-            wander=float(draw(0.002, 0.006)),
-            missed=float(draw(0.05, 0.25)),
-            sparks=float(draw(1.0, 1.8)),
+            wander=draw(0.002, 0.006),
+            missed=draw(0.05, 0.25),
+            sparks=draw(1.0, 1.8),
         )
     return Brush(
-        wheel_hz=float(wheel_hz),
+        wheel_hz=wheel_hz,
         segments=int(generator.integers(3, 9)),
-        wander=float(draw(0.004, 0.012)),
-        missed=float(draw(0.15, 0.45)),
-        sparks=float(draw(1.3, 2.6)),
+        wander=draw(0.004, 0.012),
+        missed=draw(0.15, 0.45),
+        sparks=draw(1.3, 2.6),
         trail_s=0.7e-3,
-        jitter=float(draw(0.02, 0.06)),
-        segment_spread_db=float(draw(2, 6)),
-        spread_db=float(draw(2, 4)),
+        jitter=draw(0.02, 0.06),
+        segment_spread_db=draw(2, 6),
+        spread_db=draw(2, 4),
     )
 
 
@@ -365,18 +369,18 @@ def _meets(wheel_hz: float, mains_hz: float) -> bool:
 
 def drawn_shape(family: Family, generator: np.random.Generator) -> PulseShape:
     """Draw what a pulse sounds like; it does not depend on what discharges."""
-    draw = generator.uniform
-    centre = float(draw(24_000, 40_000))
+    draw = _even(generator)
+    centre = draw(24_000, 40_000)
     if family == "a":
-        if draw() < 0.4:
-            return PulseShape("bipolar", centre, variation=float(draw(0.02, 0.08)))
-        return PulseShape("ringing", centre, float(draw(1.5, 4)), variation=float(draw(0.01, 0.05)))
-    if draw() < 0.6:
-        attack = float(draw(0.1, 0.4))
-        return PulseShape("burst", centre, float(draw(2, 5)), attack)
-    ratio = float(draw(0.6, 0.75) if draw() < 0.5 else draw(1.25, 1.5))
-    attack, partial = float(draw(0.2, 0.6)), float(draw(0.3, 0.8))
-    return PulseShape("ringing", centre, float(draw(2.5, 5)), attack, partial, ratio)
+        if generator.uniform() < 0.4:
+            return PulseShape("bipolar", centre, variation=draw(0.02, 0.08))
+        return PulseShape("ringing", centre, draw(1.5, 4), variation=draw(0.01, 0.05))
+    if generator.uniform() < 0.6:
+        attack = draw(0.1, 0.4)
+        return PulseShape("burst", centre, draw(2, 5), attack)
+    ratio = draw(0.6, 0.75) if generator.uniform() < 0.5 else draw(1.25, 1.5)
+    attack, partial = draw(0.2, 0.6), draw(0.3, 0.8)
+    return PulseShape("ringing", centre, draw(2.5, 5), attack, partial, ratio)
 
 
 def _source(
@@ -410,17 +414,17 @@ def _place(
 def _open_air(
     count: int, generator: np.random.Generator
 ) -> tuple[OpenAir, ReceiverSettings, list[Place]]:
-    draw = generator.uniform
+    draw = _even(generator)
     ground = _one_of(("concrete", "asphalt", "gravel", "grass"), generator)
     walls: tuple[tuple[Place, Place, str], ...] = ()
-    if draw() < 0.5:
-        walls = (((float(-draw(2, 8)), 0.0, 0.0), (1.0, 0.0, 0.0), "concrete"),)
-    at = (0.0, 0.0, float(draw(2.5, 10)))
-    centre = float(draw(3, 12))
+    if generator.uniform() < 0.5:
+        walls = (((-draw(2, 8), 0.0, 0.0), (1.0, 0.0, 0.0), "concrete"),)
+    at = (0.0, 0.0, draw(2.5, 10))
+    centre = draw(3, 12)
     spots: list[Place] = []
     for _ in range(count):
-        side, up = float(draw(-2, 2)), float(np.clip(at[2] + draw(-2, 2), 0.5, None))
-        spots.append((centre + float(draw(-0.5, 0.5)), side, up))
+        side, up = draw(-2, 2), float(np.clip(at[2] + draw(-2, 2), 0.5, None))
+        spots.append((centre + draw(-0.5, 0.5), side, up))
     receiver = ReceiverSettings(at, _velocity(1.5, generator))
     return OpenAir(ground=ground, walls=walls), receiver, spots
 
@@ -428,8 +432,8 @@ def _open_air(
 def _hall(
     count: int, duration_s: float, generator: np.random.Generator
 ) -> tuple[Hall, ReceiverSettings, list[Place]]:
-    draw = generator.uniform
-    size = (float(draw(8, 25)), float(draw(6, 15)), float(draw(4, 9)))
+    draw = _even(generator)
+    size = (draw(8, 25), draw(6, 15), draw(4, 9))
     wall = _one_of(("brick", "rough_concrete", "hard_wall", "gypsum_board"), generator)
     box = np.array(size)
     at = box * generator.uniform(0.3, 0.7, 3)
@@ -477,43 +481,43 @@ def _beds(
 
 def drawn_bed(kind: BedKind, family: Family, generator: np.random.Generator) -> AnyBed:
     """Draw a noise of a kind as a family has it."""
-    draw = generator.uniform
+    draw = _even(generator)
     is_a = family == "a"
-    level = float(draw(-6, 6))
+    level = draw(-6, 6)
     match kind:
         case "rotor":
             return RotorNoise(
                 level_db=level,
                 rotors=4 if is_a else int(generator.choice([6, 8])),
-                speed_hz=float(draw(70, 120) if is_a else draw(45, 80)),
-                distance_m=float(draw(0.25, 0.8)),
-                vortex_db=float(draw(-4, 3) if is_a else draw(0, 8)),
-                modulation=float(draw(0.1, 0.6)),
-                switching_hz=float(draw(16_000, 26_000) if is_a else draw(30_000, 48_000)),
-                switching_db=float(draw(-60, -30)),
+                speed_hz=draw(70, 120) if is_a else draw(45, 80),
+                distance_m=draw(0.25, 0.8),
+                vortex_db=draw(-4, 3) if is_a else draw(0, 8),
+                modulation=draw(0.1, 0.6),
+                switching_hz=draw(16_000, 26_000) if is_a else draw(30_000, 48_000),
+                switching_db=draw(-60, -30),
             )
         case "wind":
             gusts = draw(0.1, 0.25) if is_a else draw(0.25, 0.45)
-            speed = float(draw(2, 12))
-            return WindNoise(level_db=level, speed_m_s=speed, gustiness=float(gusts))
+            speed = draw(2, 12)
+            return WindNoise(level_db=level, speed_m_s=speed, gustiness=gusts)
         case "crane":
             return CraneNoise(
                 level_db=level,
-                feed_hz=float(draw(5, 60)),
-                mesh_hz=float(draw(150, 900)),
-                shaft_hz=float(draw(5, 30)),
-                switching_hz=float(draw(2_000, 5_000) if is_a else draw(8_000, 16_000)),
-                lines_db=float(draw(-6, 6)),
-                switching_db=float(draw(-25, -5)),
+                feed_hz=draw(5, 60),
+                mesh_hz=draw(150, 900),
+                shaft_hz=draw(5, 30),
+                switching_hz=draw(2_000, 5_000) if is_a else draw(8_000, 16_000),
+                lines_db=draw(-6, 6),
+                switching_db=draw(-25, -5),
             )
         case "rain":
             return RainNoise(
                 level_db=level,
-                drops_hz=float(draw(50, 800)),
-                spread_db=float(draw(3, 8)),
-                centre_hz=float(draw(7_000, 25_000)),
-                cycles=float(draw(1, 3) if is_a else draw(0.8, 1.7)),
-                hiss_db=float(draw(-6, 10)),
+                drops_hz=draw(50, 800),
+                spread_db=draw(3, 8),
+                centre_hz=(centre := draw(7_000, 25_000)),
+                cycles=min(draw(1, 3) if is_a else draw(0.8, 1.7), LONGEST_RING_S * centre),
+                hiss_db=draw(-6, 10),
             )
         case "floor":
             return FloorNoise(level_db=level)
