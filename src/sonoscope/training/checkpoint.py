@@ -10,9 +10,10 @@ OUT/best.safetensors                 average.NAME alone, as of the best validati
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -62,6 +63,27 @@ class Position:
     elapsed_s: float
     file: str = ""
     scores: tuple[float | None, ...] = ()
+
+
+@runtime_checkable
+class Seeded(Protocol):
+    """A recipe of any kind."""
+
+    @property
+    def seed(self) -> int:
+        """Give what everything random is told by, and the step."""
+        ...
+
+
+def reached(
+    recipe: Seeded, data_hash: str, step: int, elapsed_s: float, scores: Iterable[float | None]
+) -> Position:
+    """Tell where a training stands."""
+    text = to_json(recipe)
+    random = {"seed": recipe.seed, "step": step}
+    return Position(
+        step, text, fingerprint(text), data_hash, random, elapsed_s, scores=tuple(scores)
+    )
 
 
 def standing(out: Path, recipe: object, data_hash: str, *, resume: bool) -> Position | None:
@@ -137,7 +159,7 @@ def write(
     optimizer: torch.optim.Optimizer,
 ) -> Path:
     """Write a checkpoint, point to it, and drop all but the last two."""
-    path = out / f"checkpoint-{here.step:06d}.safetensors"
+    path = _path(out, here.step)
     pointer = asdict(here) | {"file": path.name}
     _write_tensors(path, here, _flat(network, average, optimizer))
     write_text(out / POINTER, json.dumps(pointer, indent=1) + "\n")
@@ -157,6 +179,16 @@ def _write_tensors(path: Path, here: Position, tensors: Mapping[str, Tensor]) ->
     # one entry: safetensors writes several in an order of its own, and bytes should repeat
     about = asdict(here) | {"file": path.name, "elapsed_s": 0.0}
     write_bytes(path, save(dict(tensors), {_ABOUT: json.dumps(about, sort_keys=True)}))
+
+
+def result(out: Path, step: int, *, keep_best: bool) -> Path:
+    """Name what a training ended with: its best weights, where these are kept, or the last."""
+    best = out / BEST
+    return best if keep_best and best.is_file() else _path(out, step)
+
+
+def _path(out: Path, step: int) -> Path:
+    return out / f"checkpoint-{step:06d}.safetensors"
 
 
 def restore(

@@ -20,16 +20,15 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from sonoscope.core.errors import SettingError, SonoscopeError
-from sonoscope.core.recipe import to_json
+from sonoscope.core.errors import SettingError
 from sonoscope.models.build import is_second_stage, normalise
 from sonoscope.simulation.stream import Batch
-from sonoscope.training import checkpoint, ema, log, validation
+from sonoscope.training import checkpoint, ema, log, steps, validation
 from sonoscope.training.batches import Stream, batches, one_thread_each
 from sonoscope.training.losses import Truth, loss
 from sonoscope.training.memory import keep_freed_memory
 from sonoscope.training.mixup import MixedStream
-from sonoscope.training.recipe import TrainRecipe, fingerprint
+from sonoscope.training.recipe import TrainRecipe
 from sonoscope.training.recorded import Sweeping
 from sonoscope.training.schedule import rate_of, since_best, step_seed
 
@@ -252,7 +251,7 @@ class _Run:
 
     def finish(self) -> Path:
         """Take the steps that are left."""
-        steps, every = self.recipe.steps, self.recipe.validation.every
+        n_steps, every = self.recipe.steps, self.recipe.validation.every
         network, optimizer = self.fabric.setup(self.network, self.optimizer)
         since = _Since()
         began_s, elapsed_before_s = time.perf_counter(), self.elapsed_s
@@ -265,7 +264,7 @@ class _Run:
             self._take_step(network, optimizer, batch, since)
             self.step += 1
             self.elapsed_s = elapsed_before_s + time.perf_counter() - began_s
-            done = self.step == steps
+            done = self.step == n_steps
             validates = done or self.step % every == 0
             saves = done or self.step % self.machine.checkpoint_every == 0
             if validates or saves or self.step % _TICK == 0:
@@ -276,10 +275,8 @@ class _Run:
             if saves or self._is_over():
                 self._save()
             batch = next(ahead, None)
-        best = self.out / checkpoint.BEST
-        if self.recipe.validation.keep_best and best.is_file():
-            return best
-        return self.out / f"checkpoint-{self.step:06d}.safetensors"
+        keep_best = self.recipe.validation.keep_best
+        return checkpoint.result(self.out, self.step, keep_best=keep_best)
 
     def _is_over(self) -> bool:
         """Tell whether validations have brought nothing for too long."""
@@ -310,17 +307,18 @@ class _Run:
     ) -> None:
         recipe, device = self.recipe, self.fabric.device
         torch.manual_seed(step_seed(recipe.seed, self.step, self.fabric.global_rank))
-        rate = self._rate(self.step)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        steps.set_rate(optimizer, self._rate(self.step))
         output = network(batch.sound.to(device, non_blocking=True))
         errors = loss(output, Truth.of(batch, device), recipe.loss)
         self.fabric.backward(errors.total)
-        if recipe.gradient_clip:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.gradient_clip)
-        optimizer.step()
-        optimizer.zero_grad()
-        ema.follow(self.average, self.network, recipe.ema_decay, self.step + 1)
+        steps.step(
+            self.network,
+            self.average,
+            optimizer,
+            self.step + 1,
+            longest=recipe.gradient_clip,
+            ema_decay=recipe.ema_decay,
+        )
         since.add(*errors)
 
     def _rate(self, step: int) -> float:
@@ -338,12 +336,7 @@ class _Run:
         return self.recipe.batch_size * self.recipe.window_s
 
     def _tell(self, since: _Since) -> None:
-        total = float(since.losses[-1][0])
-        if not math.isfinite(total):
-            raise SonoscopeError(
-                f"the loss must be a number, but {total} came out at step {self.step};"
-                " a smaller learning_rate may help"
-            )
+        total = steps.check_loss(float(since.losses[-1][0]), self.step)
         self._report(total, since.rate(self._sound_s()))
 
     def _report(self, total: float, rate: float, rows: tuple[log.Row, ...] = ()) -> None:
@@ -418,16 +411,8 @@ class _Run:
         )
 
     def _here(self) -> checkpoint.Position:
-        text = to_json(self.recipe)
-        return checkpoint.Position(
-            step=self.step,
-            recipe=text,
-            recipe_hash=fingerprint(text),
-            data_hash=self.parts.data_hash,
-            random={"seed": self.recipe.seed, "step": self.step},
-            elapsed_s=self.elapsed_s,
-            scores=tuple(self.scores),
-        )
+        data_hash = self.parts.data_hash
+        return checkpoint.reached(self.recipe, data_hash, self.step, self.elapsed_s, self.scores)
 
     def _save(self) -> None:
         if self.fabric.is_global_zero:
@@ -443,19 +428,11 @@ def _mean_seld(rows: Sequence[log.Row]) -> float | None:
 
 
 def _optimizer(network: nn.Module, recipe: TrainRecipe) -> torch.optim.Optimizer:
-    """Decay matrices and kernels alone: a bias or a scale that shrinks only loses its place.
-
-    Fused: all weights of a group in one pass over memory.
-    """
-    learnt = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in learnt if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in learnt if p.ndim <= 1], "weight_decay": 0.0},
-    ]
     match recipe.optimizer:
         case "adamw":
-            return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+            return steps.adamw(network, recipe.learning_rate, recipe.weight_decay)
         case "adam":
+            learnt = steps.learnt_of(network)
             return torch.optim.Adam(learnt, lr=recipe.learning_rate, fused=True)
         case _:
             assert_never(recipe.optimizer)

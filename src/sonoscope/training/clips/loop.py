@@ -18,13 +18,12 @@ from typing import assert_never
 import torch
 from torch import Tensor, nn
 
-from sonoscope.core.errors import CheckpointError, SonoscopeError
-from sonoscope.core.recipe import to_json
+from sonoscope.core.errors import CheckpointError
 from sonoscope.metrics.classification import ClipScores
 from sonoscope.models.clip.build import AudioFormerNetwork, ClipNetwork, normalise_clips
 from sonoscope.models.clip.rivals.audio_former import AudioFormer
 from sonoscope.models.masking import Masking
-from sonoscope.training import checkpoint, ema
+from sonoscope.training import checkpoint, ema, steps
 from sonoscope.training.batches import made_ahead, one_thread_each
 from sonoscope.training.clips.listening import ClipSet, answers
 from sonoscope.training.clips.log import ClipRow, read_rows, write_rows
@@ -35,7 +34,6 @@ from sonoscope.training.clips.stream import ClipBatch, ClipStream
 from sonoscope.training.log import LOG
 from sonoscope.training.loop import Machine
 from sonoscope.training.memory import keep_freed_memory
-from sonoscope.training.recipe import fingerprint
 from sonoscope.training.schedule import rate_of, step_seed
 
 _NORMALISED_BY = 8  # batches of the training whose moments normalise maps
@@ -224,16 +222,14 @@ class _Run:
                 self._validate()
             if self.step % self.machine.checkpoint_every == 0 or self.step == self.steps:
                 self._save()
-        best = self.out / checkpoint.BEST
-        if self.recipe.validation.keep == "best" and best.is_file():
-            return best
-        return self.out / f"checkpoint-{self.step:06d}.safetensors"
+        keep_best = self.recipe.validation.keep == "best"
+        return checkpoint.result(self.out, self.step, keep_best=keep_best)
 
     def _batches(self) -> Iterator[ClipBatch]:
         make = partial(_batch, self.parts.train, self.recipe.batch_size)
-        steps = range(self.step, self.steps)
+        left = range(self.step, self.steps)
         with one_thread_each():
-            yield from made_ahead(make, steps, workers=self.machine.workers)
+            yield from made_ahead(make, left, workers=self.machine.workers)
 
     def _is_due(self) -> bool:
         """Tell whether the last step ended as many epochs as lie between two validations."""
@@ -246,16 +242,17 @@ class _Run:
     def _take_step(self, made: ClipBatch) -> None:
         recipe, batch = self.recipe, made.to(self.device)
         torch.manual_seed(step_seed(recipe.seed, self.step, _MASKS))
-        rate = self._rate(self.step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        steps.set_rate(self.optimizer, self._rate(self.step))
         error = self._error(self._maps(batch), batch.target)
         error.backward()  # type: ignore[no-untyped-call]
-        if recipe.gradient_clip:
-            nn.utils.clip_grad_norm_(self.network.parameters(), recipe.gradient_clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        ema.follow(self.average, self.network, recipe.ema_decay, self.step + 1)
+        steps.step(
+            self.network,
+            self.average,
+            self.optimizer,
+            self.step + 1,
+            longest=recipe.gradient_clip,
+            ema_decay=recipe.ema_decay,
+        )
         self.losses.append(error.detach())
 
     def _error(self, maps: list[Tensor], target: Tensor) -> Tensor:
@@ -284,23 +281,14 @@ class _Run:
 
     def _rate(self, step: int) -> float:
         recipe = self.recipe
-        scores = [
-            None if math.isnan(row.validation_loss) else row.validation_loss
-            for row in self.rows
-            if row.step > self.nameless * self.steps
-        ]
+        scores = [_score(row) for row in self.rows if row.step > self.nameless * self.steps]
         rate = rate_of(
             recipe.schedule, step, self.steps, recipe.learning_rate, recipe.warmup_share, scores
         )
         return max(rate, recipe.least_rate)
 
     def _tell(self) -> None:
-        last = float(self.losses[-1])
-        if not math.isfinite(last):
-            raise SonoscopeError(
-                f"the loss must be a number, but {last} came out at step {self.step};"
-                " a smaller learning_rate may help"
-            )
+        last = steps.check_loss(float(self.losses[-1]), self.step)
         if self.on_progress is not None:
             self.on_progress(ClipProgress(self.step, self.steps, last, self._clips_per_s()))
 
@@ -342,22 +330,16 @@ class _Run:
         return said.loss, said.scores
 
     def _here(self) -> checkpoint.Position:
-        text = to_json(self.recipe)
-        return checkpoint.Position(
-            step=self.step,
-            recipe=text,
-            recipe_hash=fingerprint(text),
-            data_hash=self.parts.data_hash,
-            random={"seed": self.recipe.seed, "step": self.step},
-            elapsed_s=self.elapsed_s,
-            scores=tuple(
-                None if math.isnan(row.validation_loss) else row.validation_loss
-                for row in self.rows
-            ),
-        )
+        scores = (_score(row) for row in self.rows)
+        data_hash = self.parts.data_hash
+        return checkpoint.reached(self.recipe, data_hash, self.step, self.elapsed_s, scores)
 
     def _save(self) -> None:
         checkpoint.write(self.out, self._here(), self.network, self.average, self.optimizer)
+
+
+def _score(row: ClipRow) -> float | None:
+    return None if math.isnan(row.validation_loss) else row.validation_loss
 
 
 def _batch(stream: ClipStream, size: int, step: int) -> ClipBatch:
@@ -366,17 +348,15 @@ def _batch(stream: ClipStream, size: int, step: int) -> ClipBatch:
 
 def _optimizer(network: nn.Module, recipe: ClipRecipe) -> torch.optim.Optimizer:
     """Adam's decay is a penalty on every weight, AdamW's shrinks matrices and kernels alone."""
-    learnt = [parameter for parameter in network.parameters() if parameter.requires_grad]
     match recipe.optimizer:
         case "adam":
             return torch.optim.Adam(
-                learnt, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+                steps.learnt_of(network),
+                lr=recipe.learning_rate,
+                weight_decay=recipe.weight_decay,
+                fused=True,
             )
         case "adamw":
-            groups = [
-                {"params": [p for p in learnt if p.ndim > 1], "weight_decay": recipe.weight_decay},
-                {"params": [p for p in learnt if p.ndim <= 1], "weight_decay": 0.0},
-            ]
-            return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+            return steps.adamw(network, recipe.learning_rate, recipe.weight_decay)
         case _:
             assert_never(recipe.optimizer)

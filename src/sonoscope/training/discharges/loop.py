@@ -23,21 +23,19 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from sonoscope.core.durable import write_text
-from sonoscope.core.errors import SonoscopeError
-from sonoscope.core.recipe import to_json
 from sonoscope.models.clip.pattern_network import PatternNetwork
 from sonoscope.signal.pattern_input import FIGURES, MAPS
-from sonoscope.training import checkpoint, ema
+from sonoscope.training import checkpoint, ema, steps
 from sonoscope.training.discharges.augment import augmented
 from sonoscope.training.discharges.draws import LABELS, Patterns, draws_hash
 from sonoscope.training.discharges.recipe import DischargeRecipe
 from sonoscope.training.log import LOG
-from sonoscope.training.recipe import fingerprint
 from sonoscope.training.schedule import rate_of, step_seed
 
 _BATCH, _EPOCH = 0, 1  # streams of random numbers
 _AT_ONCE = 128
 _SAVE_EVERY = 100
+_LONGEST_GRADIENT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,7 @@ class _Run:
             memory_format=torch.channels_last  # type: ignore[call-overload]
         )
         self.average = ema.averaged_copy(self.network)
-        self.optimizer = _optimizer(self.network, recipe)
+        self.optimizer = steps.adamw(self.network, recipe.learning_rate, recipe.weight_decay)
         self.step, self.elapsed_s = 0, 0.0
         self.scores: list[float] = []
         self.rows: list[str] = []
@@ -148,21 +146,19 @@ class _Run:
         recipe = self.recipe
         maps, figures, target = batch(recipe, self.train, self.step)
         torch.manual_seed(step_seed(recipe.seed, self.step, 2))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._rate(self.step)
+        steps.set_rate(self.optimizer, self._rate(self.step))
         smooth = target * (1 - recipe.smoothing) + recipe.smoothing / 2
         error = binary_cross_entropy_with_logits(self.network(maps, figures), smooth)
         error.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        ema.follow(self.average, self.network, recipe.ema_decay, self.step + 1)
-        loss = float(error.detach())
-        if not math.isfinite(loss):
-            raise SonoscopeError(
-                f"the loss must be a number, but {loss} came out at step {self.step};"
-                " a smaller learning_rate may help"
-            )
+        steps.step(
+            self.network,
+            self.average,
+            self.optimizer,
+            self.step + 1,
+            longest=_LONGEST_GRADIENT,
+            ema_decay=recipe.ema_decay,
+        )
+        loss = steps.check_loss(float(error.detach()), self.step)
         self.losses.append(loss)
         return loss
 
@@ -196,16 +192,8 @@ class _Run:
         return row
 
     def _here(self) -> checkpoint.Position:
-        text = to_json(self.recipe)
-        return checkpoint.Position(
-            step=self.step,
-            recipe=text,
-            recipe_hash=fingerprint(text),
-            data_hash=draws_hash(self.recipe.draws),
-            random={"seed": self.recipe.seed, "step": self.step},
-            elapsed_s=self.elapsed_s,
-            scores=tuple(self.scores),
-        )
+        data_hash = draws_hash(self.recipe.draws)
+        return checkpoint.reached(self.recipe, data_hash, self.step, self.elapsed_s, self.scores)
 
 
 def batch(recipe: DischargeRecipe, train: Patterns, step: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -274,13 +262,3 @@ def macro_f1(said: np.ndarray, true: np.ndarray) -> float:
     hits = (said & true).sum(axis=0)
     whole = said.sum(axis=0) + true.sum(axis=0)
     return float(np.mean(2 * hits / np.maximum(whole, 1)))
-
-
-def _optimizer(network: nn.Module, recipe: DischargeRecipe) -> torch.optim.Optimizer:
-    """AdamW; matrices and kernels alone shrink."""
-    learnt = list(network.parameters())
-    groups = [
-        {"params": [p for p in learnt if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in learnt if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
