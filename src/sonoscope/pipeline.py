@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
@@ -23,7 +25,7 @@ from sonoscope.core.audio import (
     resampled_length,
     write_blocks,
 )
-from sonoscope.core.durable import write_text
+from sonoscope.core.durable import write_bytes, write_text
 from sonoscope.core.errors import CheckpointError, InputError, SettingError
 from sonoscope.core.event import Event
 from sonoscope.inference.classifier import Classifier, Named
@@ -41,13 +43,20 @@ from sonoscope.targets.clip_card import ClipCard
 from sonoscope.targets.clip_label import UNKNOWN
 
 if TYPE_CHECKING:
+    from sonoscope.core.camera import Camera
     from sonoscope.datasets.clip_sets import FoundClips
     from sonoscope.datasets.scene_set import Reporting, SceneSetRecipe, WrittenSet
+    from sonoscope.imaging.array_check import ArrayVerdict
+    from sonoscope.imaging.image import BandImage, HotSpot
+    from sonoscope.imaging.image import Place as HotPlace
     from sonoscope.inference.diagnosis import DiagnosisSettings, Listener
+    from sonoscope.inference.hot_spots import Array, ImageSettings, Looker
     from sonoscope.metrics.noise_test import LabelledClip, NoiseTestSettings
     from sonoscope.metrics.scored_run import Reading
     from sonoscope.report.diagnosis_page import DiagnosisReport
+    from sonoscope.report.hot_spot_table import Told
     from sonoscope.report.noise_table import NoiseTable
+    from sonoscope.report.overlay import Overlay, Picture
     from sonoscope.signal.denoise import DenoiseSettings
     from sonoscope.signal.denoise import Plan as DenoisePlan
     from sonoscope.signal.prpd import Prpd, PrpdSettings
@@ -72,8 +81,10 @@ _CURVE_FRAMES = 2000
 _DENOISE_BLOCK = 1 << 18  # numbers read at once
 _GUESS_RATE_HZ, _GUESS_S = 8_000, 30  # the guess listens below 500 Hz
 _OVERVIEW_COLUMNS = 1200
+_IMAGE_FILES = {"report": "report.html", "spots": "spots.csv", "picture": "image.svg"}
 _PRPD_BLOCK = 1 << 20  # numbers read at once
 _CHECK_S, _CHECK_BLOCKS, _CHECK_KEPT = 10, 30, 3  # seconds in a block, blocks read, loudest kept
+_ARRAY_BLOCKS = 60  # of a second, read to check an array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -607,6 +618,70 @@ def inspect_format(path: Path, source: Float[ndarray, "3"] | None = None) -> For
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ArrayCheck:
+    """What `inspect_array` found.
+
+    Attributes
+    ----------
+    file, array
+        The recording, and the geometry it was held against.
+    heard_s
+        How much of it was listened to: the loudest seconds of its first minute.
+    verdict
+        Whether axes and channels are those of the geometry.
+    warnings
+        What one must know before trusting the verdict.
+    """
+
+    file: AudioFile
+    array: MicArray
+    heard_s: float
+    verdict: "ArrayVerdict"
+    warnings: tuple[str, ...]
+
+    @property
+    def fitting(self) -> MicArray:
+        """The geometry with its capsules where the recording has them."""
+        from sonoscope.imaging.array_check import reordered, turned
+
+        order = self.verdict.order
+        if order is not None:
+            return reordered(self.array, order)
+        return turned(self.array, self.verdict.transform)
+
+
+def inspect_array(path: Path, array: MicArray, source: Float[ndarray, "3"]) -> ArrayCheck:
+    """Tell whether a recording's axes and channels are those of an array.
+
+    Parameters
+    ----------
+    source
+        Unit vector to where its loudest sound comes from.
+
+    Raises
+    ------
+    InputError
+        If its channels are not as many as the capsules, or it is silent or cannot be read.
+    SettingError
+        If the capsules lie on a line.
+    """
+    from sonoscope.imaging.array_check import check_array
+
+    file = probe(path)
+    check_format(file, "array", array.n_capsules)
+    kept: list[Block] = []
+    for block in islice(read_blocks(file, file.rate_hz, file.rate_hz), _ARRAY_BLOCKS):
+        kept = sorted([*kept, block], key=lambda each: -float(np.square(each).sum()))[:_CHECK_KEPT]
+    samples = np.concatenate(kept, axis=1)
+    try:
+        verdict = check_array(samples, file.rate_hz, array, source)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    warnings = () if file.warning is None else (file.warning,)
+    return ArrayCheck(file, array, samples.shape[1] / file.rate_hz, verdict, warnings)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PhaseResolved:
     """What `resolve_phase` found.
 
@@ -800,6 +875,186 @@ def _discharge_model(card: "DischargeCard") -> ModelCard:
     for name, figures in card.metrics.items():
         facts[f"Scores on {name}"] = ", ".join(f"{key} {figures[key]:g}" for key in figures)
     return ModelCard(card.name, card.version, card.labels, card.licence, facts)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraView:
+    """What a camera saw while an array listened.
+
+    Attributes
+    ----------
+    camera
+        How it sees.
+    photo, video
+        What is painted on.
+    begins_s
+        Time of the recording at the video's first frame.
+    """
+
+    camera: "Camera"
+    photo: Path | None = None
+    video: Path | None = None
+    begins_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Imaged:
+    """What `image` found.
+
+    Attributes
+    ----------
+    file
+        The recording.
+    looker
+        What it was looked at with.
+    images
+        One a band, over the whole time.
+    spots
+        Hot spots in the order of time.
+    places
+        Where they come from, the loudest first.
+    told
+        How they are said: over what levels are, and on which photograph.
+    files
+        What was written, by kind.
+    warnings
+        What one must know before trusting it.
+    """
+
+    file: AudioFile
+    looker: "Looker"
+    images: "tuple[BandImage, ...]"
+    spots: "tuple[HotSpot, ...]"
+    places: "tuple[HotPlace, ...]"
+    told: "Told"
+    files: Mapping[str, Path]
+    warnings: tuple[str, ...]
+
+
+def image(
+    path: Path,
+    array: "Array",
+    out: Path | None = None,
+    *,
+    wanted: "ImageSettings | None" = None,
+    sensitivity_db: float | None = None,
+    seen: CameraView | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Imaged:
+    """Show where the sound of a recording comes from: maps, hot spots, pictures and a report.
+
+    Parameters
+    ----------
+    path
+        The recording, of any length; it is read by blocks. Of a video its sound is taken.
+    array
+        What its channels are.
+    out
+        The folder to write into; without it nothing is written.
+    wanted
+        How to look.
+    sensitivity_db
+        What 94 dB of sound gives, over a sine of full scale; without it levels are over that.
+    seen
+        What a camera on the array saw.
+    progress
+        Told how much was looked at so far, 0 to 1.
+
+    Raises
+    ------
+    InputError, SettingError
+        If recording, array, settings or pictures cannot be used, or nothing can be written.
+    """
+    from sonoscope.core.video import probe_video
+    from sonoscope.imaging.image import places
+    from sonoscope.inference import hot_spots
+    from sonoscope.report.hot_spot_table import Told
+    from sonoscope.report.overlay import Overlay, read_photograph
+    from sonoscope.report.video_overlay import painted_video
+
+    wanted = wanted or hot_spots.ImageSettings()
+    if seen is not None:
+        wanted = hot_spots.for_camera(wanted, array, seen.camera)
+    with _sound_of(path) as file:
+        looker = hot_spots.Looker.of(file, array, wanted)
+        photo = video = None
+        if seen is not None and seen.photo is not None:
+            photo = read_photograph(seen.photo, seen.camera)
+        if seen is not None and seen.video is not None:
+            video = probe_video(seen.video)
+            seen.camera.check_size(seen.video, video.size_px)
+        overlay = None if seen is None else Overlay(seen.camera, looker.view)
+        gathered, files = hot_spots.Gathered(), {}
+        windows = hot_spots.look(file, looker, progress)
+        if video is not None and out is not None and overlay is not None and seen is not None:
+            files["video"] = made_folder(out) / "overlay.mp4"
+            windows = painted_video(files["video"], video, overlay, windows, seen.begins_s)
+        for images in windows:
+            gathered.add(images)
+        found = Imaged(
+            file, looker, gathered.images, gathered.spots, places(gathered.spots),
+            Told(looker.view, sensitivity_db, None if seen is None else seen.camera), files,
+            hot_spots.warnings(file, looker),
+        )  # fmt: skip
+    return found if out is None else _write_image(found, path, made_folder(out), overlay, photo)
+
+
+def _write_image(
+    found: Imaged,
+    path: Path,
+    out: Path,
+    overlay: "Overlay | None",
+    photo: "Picture | None",
+) -> Imaged:
+    """Write the tables, the pictures and the page."""
+    from sonoscope.report import image_page
+    from sonoscope.report.hot_spot_table import spots_csv
+    from sonoscope.report.overlay import png_of
+
+    painted = None
+    files = dict(found.files)
+    if overlay is not None and photo is not None:
+        whole = image_page.whole_image(found.images)
+        marks = image_page.marks_of(found.places)
+        painted = overlay.painted(photo, whole.drawn(overlay.view), marks)
+        files["overlay"] = out / "overlay.png"
+        write_bytes(files["overlay"], png_of(painted))
+    files |= {name: out / file for name, file in _IMAGE_FILES.items()}
+    file, settings = found.file, found.looker.settings()
+    report = image_page.ImageReport(
+        title=path.name.encode("utf-8", "replace").decode(),
+        duration_s=file.duration_s,
+        images=found.images,
+        spots=found.spots,
+        found=found.places,
+        told=found.told,
+        overlay=painted,
+        facts={
+            "Recording": f"{file.rate_hz / 1e3:g} kHz, {file.n_channels} channels",
+            "Array": settings["Array"].partition(",")[0],
+            "Method": found.looker.method,
+        },
+        settings=settings,
+        warnings=found.warnings,
+    )
+    write_text(files["spots"], spots_csv(found.told, found.spots, found.places))
+    write_text(files["picture"], image_page.picture(report))
+    image_page.write_image_page(files["report"], report)
+    return replace(found, files=files)
+
+
+@contextmanager
+def _sound_of(path: Path) -> Iterator[AudioFile]:
+    """Give a recording, or the sound of a video for as long as it is needed."""
+    from sonoscope.core.video import SUFFIXES, probe_video, write_sound
+
+    if path.suffix.lower() not in SUFFIXES:
+        yield probe(path)
+        return
+    with TemporaryDirectory(prefix="sonoscope") as folder:
+        sound = Path(folder) / f"{path.stem}.wav"
+        write_sound(probe_video(path), sound)
+        yield probe(sound)
 
 
 def _told_or_guessed(file: AudioFile, told: Format) -> tuple[ChannelFormat, MicArray | None]:

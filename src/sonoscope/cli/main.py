@@ -11,12 +11,14 @@ import typer
 
 from sonoscope import __version__
 from sonoscope.cli.analyze import analyze
+from sonoscope.cli.check_array import check_array
 from sonoscope.cli.check_format import check_format
 from sonoscope.cli.classify import classify
 from sonoscope.cli.demo import demo
 from sonoscope.cli.denoise import denoise
 from sonoscope.cli.diagnose import diagnose
 from sonoscope.cli.export import export
+from sonoscope.cli.image import image
 from sonoscope.cli.models import models
 from sonoscope.cli.prpd import prpd
 from sonoscope.cli.reproduce import reproduce
@@ -42,11 +44,13 @@ app = typer.Typer(
 for verb in (
     analyze,
     check_format,
+    check_array,
     classify,
     demo,
     denoise,
     diagnose,
     export,
+    image,
     models,
     prpd,
     reproduce,

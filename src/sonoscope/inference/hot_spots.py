@@ -24,6 +24,7 @@ from pydantic.dataclasses import dataclass as settings
 from sonoscope.core.air import SPEED_OF_SOUND_M_S
 from sonoscope.core.array import MicArray
 from sonoscope.core.audio import AudioFile, check_format, read_blocks
+from sonoscope.core.camera import Camera
 from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.recipe import STRICT
 from sonoscope.imaging import beamform, deconvolve
@@ -513,6 +514,86 @@ def _hz(frequency: float) -> str:
     return f"{frequency / 1e3:.3g} kHz" if frequency >= 1e3 else f"{frequency:.3g} Hz"
 
 
+class Gathered:
+    """Adds up the images of all windows band by band, in memory that does not grow with them."""
+
+    def __init__(self) -> None:
+        self._images: list[BandImage] = []
+        self._windows = 0
+        self._spots: list[HotSpot] = []
+
+    def add(self, images: Sequence[BandImage]) -> None:
+        """Take the images of one window."""
+        self._spots += all_spots(images)
+        if not self._windows:
+            self._images = list(images)
+        else:
+            share = 1 / (self._windows + 1)
+            self._images = [
+                replace(
+                    new,
+                    start_s=old.start_s,
+                    values=(1 - share) * old.values + share * new.values,
+                    spots=tuple(sorted(old.spots + new.spots, key=lambda spot: -spot.power)),
+                )
+                for old, new in zip(self._images, images, strict=True)
+            ]
+        self._windows += 1
+
+    @property
+    def images(self) -> tuple[BandImage, ...]:
+        """One a band: the mean map, and the hot spots of all windows."""
+        return tuple(self._images)
+
+    @property
+    def spots(self) -> tuple[HotSpot, ...]:
+        """All hot spots, in the order of time."""
+        return tuple(self._spots)
+
+
 def all_spots(images: Sequence[BandImage]) -> tuple[HotSpot, ...]:
     """Give the hot spots of several images in their order."""
     return tuple(spot for image in images for spot in image.spots)
+
+
+def for_camera(wanted: ImageSettings, array: Array, camera: Camera) -> ImageSettings:
+    """Let the image be what a camera sees, where settings leave it open.
+
+    A flat array looks to the side on which the camera looks, any other where the camera does; a
+    plane is as large as the photograph shows of it, up to four times its distance.
+    """
+    looks = camera.pose.turn[2]
+    normal = normal_of(array) if isinstance(array, MicArray) else None
+    facing = looks if normal is None else normal * (1.0 if looks @ normal >= 0 else -1.0)
+    if wanted.facing is not None:
+        facing = np.array(wanted.facing, np.float64)
+    distance = wanted.plane_m
+    if distance is None and normal is not None and not wanted.sphere:
+        distance = ASSUMED_DISTANCE_M
+    size = wanted.size_m
+    if size is None and distance is not None:
+        size = _size_seen(camera, facing, distance)
+    x, y, z = facing.tolist()
+    return replace(wanted, facing=(x, y, z), size_m=size)
+
+
+def _size_seen(
+    camera: Camera, facing: Float[ndarray, "3"], distance_m: float
+) -> tuple[float, float]:
+    """Give the smallest plane around its middle that fills the photograph."""
+    width, height = camera.size_px
+    along = np.linspace(0, 1, 9)
+    edge = np.concatenate([[(t * (width - 1), y) for t in along] for y in (0.0, height - 1.0)])
+    sides = np.concatenate([[(x, t * (height - 1)) for t in along] for x in (0.0, width - 1.0)])
+    rays = camera.rays(np.concatenate([edge, sides]))
+    plane = PlaneView.of(facing, distance_m, (distance_m, distance_m), distance_m)
+    start = camera.pose.position
+    along_ray = rays @ facing
+    ahead = np.isfinite(along_ray) & (along_ray > 0)
+    if not np.any(ahead):
+        return 2 * _HALF_ANGLE * distance_m, 1.5 * _HALF_ANGLE * distance_m
+    far = (distance_m - float(start @ facing)) / along_ray[ahead]
+    met = plane.across(start + far[:, None] * rays[ahead])
+    reach = 2 * np.abs(met).max(axis=0)
+    right, up = np.clip(reach, 0.05 * distance_m, 4 * distance_m).tolist()
+    return right, up
