@@ -13,6 +13,7 @@ from sonoscope.core.array import (
     TETRAHEDRON,
     MicArray,
     array_of,
+    as_toml,
     read_geometry,
 )
 from sonoscope.core.direction import angles
@@ -96,6 +97,14 @@ def test_an_array_is_told_by_name_or_file(tmp_path: Path) -> None:
     assert array_of(str(path)).positions_m == ((0.0, 0.0, 0.1),)
     with pytest.raises(SettingError, match="must be one of tetra, em32, spiral64, ring64 or a geo"):
         array_of("spiral")
+
+
+@pytest.mark.parametrize("array", [EM32, SPIRAL64])
+def test_an_array_is_written_as_it_is_read(tmp_path: Path, array: MicArray) -> None:
+    path = tmp_path / "mine.toml"
+    odd = MicArray('a "name"\\', array.positions_m, array.baffle)
+    path.write_text(as_toml(odd))
+    assert read_geometry(path) == odd
 
 
 def acoular(array: MicArray) -> str:

@@ -14,6 +14,7 @@ of all sonoscope: x ahead, y left, z up.
 Reference for the DCASE tetrahedron: TAU Spatial Sound Events 2019, MIC format.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeGuard
@@ -175,6 +176,13 @@ def read_geometry(path: Path) -> MicArray:
         array = MicArray(name, tuple((x, y, z) for x, y, z in rows), baffle)
     _check_possible(path, array)
     return array
+
+
+def as_toml(array: MicArray) -> str:
+    """Write an array down as a geometry file that `read_geometry` reads, to the last digit."""
+    rows = ",\n".join(f"  [{x!r}, {y!r}, {z!r}]" for x, y, z in array.positions_m)
+    name = json.dumps(array.name, ensure_ascii=False)  # a string of JSON is one of TOML
+    return f'name = {name}\nbaffle = "{array.baffle}"\ncapsules_m = [\n{rows},\n]\n'
 
 
 def _from_angles(path: Path, name: str, rows: object, radius: object, baffle: Baffle) -> MicArray:

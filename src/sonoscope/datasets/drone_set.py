@@ -24,7 +24,7 @@ from pydantic.dataclasses import dataclass
 
 from sonoscope import __version__
 from sonoscope.core import audio
-from sonoscope.core.array import MicArray
+from sonoscope.core.array import as_toml
 from sonoscope.core.audio import Recording
 from sonoscope.core.camera import Camera
 from sonoscope.core.durable import write_bytes, write_text
@@ -105,7 +105,7 @@ class DroneSetRecipe:
 
     def begin(self, out: Path) -> None:
         """Write geometry and calibration."""
-        write_text(out / ARRAY, geometry_toml(ARRAYS[self.array]))
+        write_text(out / ARRAY, as_toml(ARRAYS[self.array]))
         write_text(out / CALIBRATION, calibration_toml(CAMERA))
 
     def files(self, out: Path, number: int) -> tuple[Path, ...]:
@@ -188,12 +188,6 @@ def places_csv(truth: DroneTruth) -> str:
             ]
         )
     return text.getvalue()
-
-
-def geometry_toml(array: MicArray) -> str:
-    """Write an array as a geometry file that `core.array.read_geometry` reads."""
-    rows = ",\n".join(f"  [{x!r}, {y!r}, {z!r}]" for x, y, z in array.positions_m)
-    return f'name = "{array.name}"\nbaffle = "{array.baffle}"\ncapsules_m = [\n{rows},\n]\n'
 
 
 def calibration_toml(camera: Camera) -> str:
