@@ -214,7 +214,7 @@ def _format(told: str) -> "Format":
     }
     if told in named:
         return named[told]
-    if not told.lower().endswith(".toml"):
+    if not told.lower().endswith((".toml", ".xml")):
         raise SettingError(
             f"--format must be one of {', '.join(named)} or a geometry file (.toml), "
             f"but {told!r} was given"
