@@ -8,8 +8,7 @@ from typing import TypeVar
 import torch
 
 from sonoscope.core.audio import ChannelFormat
-from sonoscope.core.errors import CheckpointError, SettingError
-from sonoscope.core.recipe import from_json
+from sonoscope.core.errors import SettingError
 from sonoscope.datasets.choice import bank
 from sonoscope.models.build import Network, build, rate_of, target_of
 from sonoscope.simulation.schedule import Supplies
@@ -181,11 +180,7 @@ def load(path: Path) -> tuple[Network, TrainRecipe]:
     CheckpointError
         If the file is no checkpoint, or its recipe is not of this version.
     """
-    position, _ = checkpoint.read(path)
-    try:
-        recipe = from_json(position.recipe, TrainRecipe, where=str(path))
-    except SettingError as error:
-        raise CheckpointError(str(error)) from error
+    recipe = checkpoint.recipe_of(path, TrainRecipe)
     network = Build(recipe)()
     checkpoint.start_from(path, network)
     return network.eval(), recipe

@@ -21,8 +21,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from sonoscope.core.durable import write_bytes, write_text
-from sonoscope.core.errors import CheckpointError
-from sonoscope.core.recipe import from_json, to_json
+from sonoscope.core.errors import CheckpointError, SettingError
+from sonoscope.core.recipe import Settings, from_json, to_json
 from sonoscope.models.build import inherited
 from sonoscope.training.recipe import differences, fingerprint
 
@@ -245,6 +245,20 @@ def read(path: Path) -> tuple[Position, dict[str, Tensor]]:
     if _ABOUT not in metadata:
         raise CheckpointError(f"{path} must be a checkpoint of a training, but it has no recipe")
     return _position(metadata[_ABOUT], path), tensors
+
+
+def recipe_of(path: Path, kind: type[Settings]) -> Settings:
+    """Read the recipe of a checkpoint.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be read, or is no recipe of this kind and version.
+    """
+    try:
+        return from_json(read(path)[0].recipe, kind, where=str(path))
+    except SettingError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def clean(out: Path) -> None:

@@ -7,9 +7,9 @@ from typing import assert_never
 
 import torch
 
-from sonoscope.core.errors import CheckpointError, InputError, SettingError
+from sonoscope.core.errors import InputError, SettingError
 from sonoscope.core.frames import whole_samples
-from sonoscope.core.recipe import from_json, to_json
+from sonoscope.core.recipe import to_json
 from sonoscope.datasets import esc50, folder, urbansound8k
 from sonoscope.datasets.choice import fingerprint as clips_fingerprint
 from sonoscope.datasets.clip_folds import SplitClips, leaks, split_clips
@@ -230,11 +230,7 @@ def load_clip_network(path: Path) -> tuple[ClipNetwork, ClipRecipe]:
     CheckpointError
         If the file is no checkpoint of a training on clips, or its recipe is not of this version.
     """
-    position, _ = checkpoint.read(path)
-    try:
-        recipe = from_json(position.recipe, ClipRecipe, where=str(path))
-    except SettingError as error:
-        raise CheckpointError(str(error)) from error
+    recipe = checkpoint.recipe_of(path, ClipRecipe)
     if not recipe.data.labels:
         raise InputError(f"{path}: the recipe must spell out its labels, but it does not")
     network = Build(recipe, len(recipe.data.labels))()

@@ -17,7 +17,7 @@ from numpy import ndarray
 from sonoscope import __version__
 from sonoscope.core.durable import write_bytes
 from sonoscope.core.errors import SettingError
-from sonoscope.core.recipe import from_json, to_json
+from sonoscope.core.recipe import to_json
 from sonoscope.metrics.calibration import expected_calibration_error, fit_logistic
 from sonoscope.models.clip.pattern_network import PatternNetwork, pattern_network_to_onnx
 from sonoscope.signal.prpd import ClockName
@@ -102,11 +102,10 @@ def load_discharge_network(path: Path) -> tuple[PatternNetwork, DischargeRecipe]
 
     Raises
     ------
-    CheckpointError, SettingError
+    CheckpointError
         If it cannot be read, or its recipe is of another version.
     """
-    position, _ = checkpoint.read(path)
-    recipe = from_json(position.recipe, DischargeRecipe, where=str(path))
+    recipe = checkpoint.recipe_of(path, DischargeRecipe)
     network = PatternNetwork(recipe.network, len(LABELS))
     checkpoint.start_from(path, network)
     return network.eval(), recipe
