@@ -68,6 +68,7 @@ FEW_CHANNELS = 8
 
 _BINS = 16  # in a band, about
 _FEWEST_BINS = 3
+_LEAST_SHARE = 0.02  # of a bin that must lie in a band
 _PASSES = 8  # crossings of the array by sound in one block, at least
 _PIECE = 1 << 22  # numbers of sound that are held at a time
 _SMALLEST_EXTENT = 1 / 20  # of a wavelength, below which an array tells nothing
@@ -337,7 +338,10 @@ def spectra_of(samples: Block, looker: Looker, rate_hz: int) -> dict[int, CrossS
         block: cross_spectra(
             heard,
             float(rate_hz),
-            (min(low for low, _ in bands), max(high for _, high in bands)),
+            (
+                min(low for low, _ in bands) - rate_hz / block,
+                max(high for _, high in bands) + rate_hz / block,
+            ),
             BlockSettings(block),
         )
         for block, bands in lengths.items()
@@ -500,14 +504,19 @@ def _both(one: dict[int, CrossSpectra], other: dict[int, CrossSpectra]) -> dict[
 
 
 def _within(spectra: CrossSpectra, band: Band) -> CrossSpectra:
-    """Give the bins of a band, three at least."""
+    """Give the bins of a band, of those at its edges the share that lies within; three at least."""
     frequency = spectra.frequency_hz
-    inside = np.flatnonzero((frequency >= band[0]) & (frequency < band[1]))
+    step = float(np.diff(frequency).mean())
+    low = np.maximum(frequency - step / 2, band[0])
+    share = np.clip((np.minimum(frequency + step / 2, band[1]) - low) / step, 0, 1)
+    inside = np.flatnonzero(share > _LEAST_SHARE)
     if len(inside) < _FEWEST_BINS:
         middle = int(np.abs(frequency - np.mean(band)).argmin())
         first = int(np.clip(middle - 1, 0, max(0, len(frequency) - _FEWEST_BINS)))
         inside = np.arange(first, min(first + _FEWEST_BINS, len(frequency)))
-    return replace(spectra, matrices=spectra.matrices[inside], frequency_hz=frequency[inside])
+        share = np.maximum(share, _LEAST_SHARE)
+    matrices = spectra.matrices[inside] * share[inside, None, None]
+    return CrossSpectra(matrices, frequency[inside], spectra.averages)
 
 
 def _hz(frequency: float) -> str:

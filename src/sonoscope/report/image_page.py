@@ -228,8 +228,11 @@ def _bands(report: ImageReport) -> str:
         drawn += element(
             "figure",
             element("figcaption", caption) + thumbnail(view, image.drawn(view), marks),
+            class_=None if marks else "quiet",
         )
-    note = f"Each down to {RANGE_DB:g} dB below its own highest point."
+    note = (
+        f"Each down to {RANGE_DB:g} dB below its own highest point; pale where noise says it all."
+    )
     heading = element("h2", "Band by band" + element("small", note))
     return element("section", heading + element("div", drawn, class_="maps"))
 
