@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench import (
     ambience,
+    array_check,
     calibration,
     clip_networks,
     clip_rivals,
@@ -46,6 +47,7 @@ BENCHES = {
     "rooms": rooms,
     "motion": motion,
     "ambience": ambience,
+    "array_check": array_check,
     "scene_truth": scene_truth,
     "replay": replay,
     "measured_rooms": measured_rooms,
