@@ -12,6 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from PIL import Image
 from tests.core.checkerboard import Truth, calibrated, photographed_boards
+from tests.core.films import GREY, film
 from tests.imaging.sound_fields import SPIRAL
 from tests.inference.places_heard import Sounding, heard
 
@@ -20,6 +21,7 @@ from sonoscope.core import audio
 from sonoscope.core.audio import Recording
 from sonoscope.core.camera import Camera, Pose
 from sonoscope.core.direction import unit_vector
+from sonoscope.core.video import frames, probe_video
 from sonoscope.signal.ambisonics import foa_gains
 
 RATE_HZ = 48_000
@@ -290,3 +292,47 @@ def test_without_pyav_a_video_is_refused(
     (tmp_path / "film.mp4").write_bytes(b"nothing")
     given = ["image", str(tmp_path / "film.mp4"), "--array", "foa"]
     assert refused(given, capsys, "videos need PyAV, which is not installed: pip install")
+
+
+def foa_film(path: Path, azimuth_deg: float, elevation_deg: float) -> Path:
+    sound = 0.05 * np.random.default_rng(2).standard_normal(RATE_HZ // 2)
+    where = unit_vector(np.deg2rad(azimuth_deg), np.deg2rad(elevation_deg))
+    foa = foa_gains(where)[:, None] * sound
+    foa += 1e-3 * np.random.default_rng(3).standard_normal(foa.shape)
+    return film(path, n_frames=5, sound=foa)
+
+
+@pytest.mark.slow
+def test_a_video_is_heard_and_painted(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = foa_film(tmp_path / "film.mkv", 12.0, 8.0)
+    answer = asked(
+        capsys, path, "--array", "foa", "--band", "0.5,2", "--video", path,
+        "--camera", folder / "camera.toml", "--out", tmp_path / "out",
+    )  # fmt: skip
+    (place,) = answer["places"]
+    assert place["hot_spots"] == 5
+    painted = list(frames(probe_video(tmp_path / "out" / "overlay.mp4")))
+    assert len(painted) == 5
+    far = SMALL.project_directions(unit_vector(np.deg2rad(12.0), np.deg2rad(8.0))[None])[0]
+    assert np.hypot(place["pixel_x"] - far[0], place["pixel_y"] - far[1]) < 2
+    column, row = far.round().astype(int)
+    for _, frame in painted:
+        change = np.abs(frame.astype(int) - GREY).sum(axis=2)
+        assert change[row - 12 : row + 13, column - 12 : column + 13].mean() > 60
+        assert change[-30:].max() < 30
+
+
+def test_videos_that_do_not_fit_are_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mute = str(film(tmp_path / "mute.mkv", n_frames=2))
+    assert refused(["image", mute, "--array", "foa"], capsys, "must have sound to be looked at")
+    large = film(tmp_path / "large.mkv", n_frames=2, size_px=(320, 240))
+    shown: list[str | Path] = ["--video", large, "--camera", folder / "camera.toml"]
+    given = ["image", *map(str, two(folder, *shown))]
+    line = "must be 160 x 120 pixels, as the camera was calibrated, but 320 x 240 was given"
+    assert refused([*given, "--out", str(tmp_path / "out")], capsys, line)
+    assert refused(given, capsys, "--video must have a folder to write to")
+    assert not (tmp_path / "out").exists()

@@ -516,7 +516,7 @@ def _within(spectra: CrossSpectra, band: Band) -> CrossSpectra:
         inside = np.arange(first, min(first + _FEWEST_BINS, len(frequency)))
         share = np.maximum(share, _LEAST_SHARE)
     matrices = spectra.matrices[inside] * share[inside, None, None]
-    return CrossSpectra(matrices, frequency[inside], spectra.averages)
+    return replace(spectra, matrices=matrices, frequency_hz=frequency[inside])
 
 
 def _hz(frequency: float) -> str:

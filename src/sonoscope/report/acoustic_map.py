@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+from scipy.ndimage import map_coordinates
 from scipy.spatial import KDTree
 
 from sonoscope.core.direction import angles, unit_vector
@@ -31,7 +32,7 @@ Mark = tuple[str, HotSpot]
 _INK = "#2b2f36"
 _WIDTH = 720.0
 _TALLEST = 620.0
-_LEFT, _TOP, _BOTTOM, _RIGHT = 64.0, 16.0, 78.0, 16.0
+_LEFT, _TOP, _BOTTOM, _RIGHT = 64.0, 16.0, 78.0, 28.0
 _NEIGHBOURS = 4
 _OFF_GRID = 2.5  # steps of the grid from its nearest point, beyond which a map has no value
 _RASTER = (181, 360)
@@ -100,9 +101,17 @@ def below_highest_db(values: Float[ndarray, "*any"]) -> Float[ndarray, "*any"]:
 def looked_up(
     view: View, values: Float[ndarray, " point"], directions: Float[ndarray, "wanted 3"]
 ) -> Float[ndarray, " wanted"]:
-    """Give a map's values between its points, weighed by how near they are; 0 off the map."""
+    """Give a map's values between its points, 0 off the map.
+
+    On a plane they are bilinear, on the sphere weighed by how near the next points are.
+    """
     wanted, points = view.placed(directions), view.points
-    step = view.spacing_m if isinstance(view, PlaneView) else view.spacing_rad
+    if isinstance(view, PlaneView):
+        rows, columns = view.grid.shape[:2]
+        right, up = (view.across(wanted) / view.spacing_m).T
+        where = np.stack([(rows - 1) / 2 - up, (columns - 1) / 2 + right])
+        return np.asarray(map_coordinates(values.reshape(rows, columns), where, order=1))
+    step = view.spacing_rad
     found_near = KDTree(points).query(wanted, k=min(_NEIGHBOURS, len(points)))
     near, which = (np.reshape(each, (len(wanted), -1)) for each in found_near)
     weight = 1 / (near + 1e-3 * step) ** 2

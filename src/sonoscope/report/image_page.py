@@ -37,6 +37,8 @@ LIMITS = (
     "The ellipse holds the true direction with 90 % probability if the geometry is right, sound "
     "comes straight and noise is as measured. Reflections, wrong capsule positions and another "
     "speed of sound move a place without widening its ellipse.",
+    "Swapped or mirrored axes of the geometry turn the whole image: `sonoscope check-array` finds "
+    "them from one sound of known direction.",
     "A smooth wall or floor mirrors a source: a hot spot where nothing can sound may be its image.",
     "Sources that sound exactly alike (one loudspeaker signal from two boxes) are seen as one.",
     "Levels are of the sound that a source alone causes at the array, with no array there; how "
@@ -242,7 +244,7 @@ def _strongest(spots: Sequence[HotSpot], most: int = 5) -> Sequence[HotSpot]:
 
 
 def _over_time(report: ImageReport) -> str:
-    """Draw when each place sounded, the stronger the darker."""
+    """Draw when each place sounded, the louder the fuller."""
     span, lanes = max(report.duration_s, 1e-3), report.found[:MOST_PLACES]
     drawn, right = "", _LANES_LEFT + _LANES_WIDE
     bottom = 8 + _LANE * len(lanes)
@@ -270,7 +272,7 @@ def _over_time(report: ImageReport) -> str:
                              fill_opacity=number(max(0.15, 1 + (level - top) / 20)))  # fmt: skip
     svg = element("svg", drawn, viewBox=f"0 0 {number(right + 20)} {number(bottom + 24)}",
                   role="img", aria_label="When each place sounded")  # fmt: skip
-    heading = element("h2", "Over time" + element("small", "seconds; darker is louder"))
+    heading = element("h2", "Over time" + element("small", "seconds; the fuller a bar, the louder"))
     return element("section", heading + element("div", svg, class_="fig lanes"))
 
 

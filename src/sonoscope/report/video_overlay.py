@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from sonoscope.core.video import VideoFile, VideoWriter, frames
 from sonoscope.imaging.image import BandImage, added, places
 from sonoscope.report.acoustic_map import Mark
@@ -54,6 +52,4 @@ def painted_video(
 def _marks(images: Sequence[BandImage]) -> list[Mark]:
     found = places([spot for image in images for spot in image.spots])
     level = [place.loudest.level_db() for place in found[:_MOST_MARKS]]
-    return [
-        (f"{np.round(db):.0f} dB", place.surest) for db, place in zip(level, found, strict=False)
-    ]
+    return [(f"{db:.0f} dBFS", place.surest) for db, place in zip(level, found, strict=False)]
