@@ -113,7 +113,8 @@ def hills(made: DroneInspection, method: Method, count: int) -> Float[ndarray, "
     pixels = grid_pixels(wanted.camera)
     points = _on_front(wanted.camera, pixels, wanted.view.distance_m)
     samples = made.samples.astype(np.float64)
-    spectra = cross_spectra(samples, made.rate_hz, wanted.band_hz, BlockSettings(256))
+    rate_hz = float(made.rate_hz)
+    spectra = cross_spectra(samples, rate_hz, wanted.band_hz, BlockSettings(256))
     scan = Scan(Capsules(ARRAYS[wanted.array]), points, near=True)
     if method == "conventional":
         values = conventional(spectra, scan, diagonal_removed=True).sum(axis=0)
