@@ -32,6 +32,7 @@ from sonoscope.inference.classifier import Classifier, Named
 from sonoscope.inference.detector import Detector, Heard
 from sonoscope.inference.model_file import resolve, shipped
 from sonoscope.inference.monte_carlo import MonteCarlo, with_passes
+from sonoscope.report import event_files
 from sonoscope.report.names import NamedSpan
 from sonoscope.report.page import ModelCard, Report, write_page
 from sonoscope.report.spectrogram import Spectrogram, SpectrogramColumns
@@ -77,7 +78,6 @@ Work = TypeVar("Work")
 SOUNDS_MODEL = "sounds50"
 """The shipped model that names clips where none is asked for."""
 
-_CURVE_FRAMES = 2000
 _DENOISE_BLOCK = 1 << 18  # numbers read at once
 _GUESS_RATE_HZ, _GUESS_S = 8_000, 30  # the guess listens below 500 Hz
 _OVERVIEW_COLUMNS = 1200
@@ -169,7 +169,11 @@ def analyze(
         file, kind, card, events, {}, _scores(true, events, file), _warnings(file, card.rate_hz)
     )
     out = made_folder(out)  # only now: a recording that was refused leaves nothing behind
-    files = _write_tables(out, events, card, directed=heard.direction is not None)
+    files = event_files.write_named(out, events, card.rate_hz / 2)
+    if heard.direction is None:
+        event_files.remove_placed(out)
+    else:
+        files |= event_files.write_placed(out, events, card.labels)
     report = _report(analysis, true, heard, picture)
     write_page(out / "report.html", report)
     return replace(analysis, files=files | {"report": out / "report.html"})
@@ -252,7 +256,7 @@ def classify(
     found = Classification(file, classifier.card, named, events, {}, _warnings(file, rate_hz))
     if columns is None or out is None:
         return found
-    files = _write_event_tables(made_folder(out), events, rate_hz / 2)
+    files = event_files.write_named(made_folder(out), events, rate_hz / 2)
     write_page(out / "report.html", _named_report(found, columns.finish()))
     return replace(found, files=files | {"report": out / "report.html"})
 
@@ -340,8 +344,9 @@ def denoise(
     files = {"sound": out}
     if picture:
         files["picture"] = out.with_suffix(".svg")
-        name = str(path.name).encode("utf-8", "replace").decode()
-        drawn = wavelet_picture(f"{name}, denoised", plan, before.picture(), after.picture())
+        drawn = wavelet_picture(
+            f"{_title(file)}, denoised", plan, before.picture(), after.picture()
+        )
         write_text(files["picture"], drawn)
     warnings = [] if file.warning is None else [file.warning]
     if not any(leaf.is_kept for leaf in plan.leaves):
@@ -716,7 +721,6 @@ def resolve_phase(path: Path, out: Path, wanted: "PrpdSettings") -> PhaseResolve
     SettingError
         If it has no such channel, or a band was asked for that its rate cannot hold.
     """
-    from sonoscope.core.durable import write_text
     from sonoscope.report.prpd_picture import prpd_picture
     from sonoscope.report.prpd_table import curves_csv, pattern_csv
     from sonoscope.signal.prpd import phase_resolve_blocks
@@ -858,7 +862,7 @@ def _diagnosis_report(
         closer=Closer(window, pattern, plan, before.picture(), after.picture()),
         overview=overview,
         known=shipped(),
-        model=None if card is None else _discharge_model(card),
+        model=None if card is None else _model_card(card, card.attribution),
         facts={
             "Recording": f"{file.rate_hz / 1e3:g} kHz, {found.heard_as}",
             "Listened to": f"{low:g} to {high:g} kHz",
@@ -868,13 +872,6 @@ def _diagnosis_report(
         warnings=found.warnings,
         settings=listener.settings(len(found.windows)),
     )
-
-
-def _discharge_model(card: "DischargeCard") -> ModelCard:
-    facts = {"Learnt from": card.trained_on, "Attribution": card.attribution}
-    for name, figures in card.metrics.items():
-        facts[f"Scores on {name}"] = ", ".join(f"{key} {figures[key]:g}" for key in figures)
-    return ModelCard(card.name, card.version, card.labels, card.licence, facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1221,38 +1218,6 @@ def _warnings(file: AudioFile, rate_hz: int) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def _write_tables(
-    out: Path, events: Sequence[Event], card: Card, *, directed: bool
-) -> dict[str, Path]:
-    """Write the events in every form that can hold them, and remove older ones of the others."""
-    files = _write_event_tables(out, events, card.rate_hz / 2)
-    files |= {kind: out / f"{kind}.csv" for kind in ("dcase2019", "dcase2020")}
-    placed = [event for event in events if event.path]
-    if directed:  # the DCASE forms have no place for an unknown direction
-        event_table.write_frames_2019(files["dcase2019"], placed, card.labels)
-        event_table.write_frames_2020(files["dcase2020"], placed, card.labels)
-    else:
-        for kind in ("dcase2019", "dcase2020"):
-            files.pop(kind).unlink(missing_ok=True)
-    return files
-
-
-def _write_event_tables(out: Path, events: Sequence[Event], high_hz: float) -> dict[str, Path]:
-    """Write the events in every form that needs no directions."""
-    names = {
-        "events_csv": "events.csv",
-        "events_json": "events.json",
-        "audacity": "audacity.txt",
-        "raven": "raven.txt",
-    }
-    files = {kind: out / name for kind, name in names.items()}
-    event_table.write_events(files["events_csv"], events)
-    event_table.write_json(files["events_json"], events)
-    event_table.write_audacity(files["audacity"], events)
-    event_table.write_raven(files["raven"], events, high_hz=high_hz)
-    return files
-
-
 def _report(
     analysis: Analysis, true: Sequence[Event] | None, heard: Heard, picture: Spectrogram
 ) -> Report:
@@ -1275,7 +1240,7 @@ def _report(
         title=_title(file),
         duration_s=file.duration_s,
         channel_format=analysis.channel_format,
-        model=_model_card(card),
+        model=_model_card(card, _makers(card)),
         events=analysis.events,
         truth=true,
         settings=settings,
@@ -1300,55 +1265,30 @@ def _named_report(found: Classification, picture: Spectrogram) -> Report:
         title=_title(file),
         duration_s=file.duration_s,
         channel_format="1 channel" if file.n_channels == 1 else f"{file.n_channels} channels",
-        model=_model_card(card),
+        model=_model_card(card, _makers(card)),
         events=found.events,
         settings=settings,
         spectrogram=picture,
-        activity=_curves(named, file.duration_s),
+        activity=named.over_time(file.duration_s),
         warnings=found.warnings,
         places=False,
-        lead=_named_in_words(found),
+        lead=named.in_words(found.events, file.duration_s),
     )
-
-
-def _named_in_words(found: Classification) -> str:
-    named, (best, *others) = found.named, found.named.likeliest(3)
-    then = ", ".join(f"{label} {probability:.2f}" for label, probability in others)
-    name = f"{named.label} with probability {best[1]:.2f}; then {then}"
-    if named.label == UNKNOWN:
-        name = f"{UNKNOWN}, likeliest {best[0]} {best[1]:.2f}; then {then}"
-    if named.is_silent:
-        name = f"{UNKNOWN}, silence"
-    lasting = dict.fromkeys((event.label for event in found.events), 0.0)
-    for event in found.events:
-        lasting[event.label] += event.duration_s / found.file.duration_s
-    shares = sorted(lasting.items(), key=lambda each: -each[1])
-    heard = ", ".join(f"{label} {100 * share:.0f} %" for label, share in shares[:6])
-    more = f", {len(shares) - 6} more" if len(shares) > 6 else ""
-    return f"As a whole: {name}. Over time: {heard}{more}."
-
-
-def _curves(named: Named, duration_s: float) -> Float[ndarray, "frame label"]:
-    """Spread the windows' probabilities evenly over the recording, two frames a window at least.
-
-    Silence has none.
-    """
-    n_frames = max(_CURVE_FRAMES, 2 * len(named.start_s))
-    at_s = (np.arange(n_frames) + 0.5) * duration_s / n_frames
-    window = np.searchsorted(named.edges_s(duration_s)[1:-1], at_s, side="right")
-    said = np.ptp(named.probability, axis=1, keepdims=True) > 0
-    return np.asarray((named.probability * said)[window], np.float32)
 
 
 def _title(file: AudioFile) -> str:
     return str(file.path.name).encode("utf-8", "replace").decode()
 
 
-def _model_card(card: Card | ClipCard) -> ModelCard:
+def _makers(card: Card | ClipCard) -> str:
+    makers = len(card.attribution.splitlines())
+    return f"{makers} recordings, listed by: sonoscope models {card.name}" if makers else ""
+
+
+def _model_card(card: "Card | ClipCard | DischargeCard", attribution: str) -> ModelCard:
     facts = {"Learnt from": card.trained_on}
-    if card.attribution:
-        makers = len(card.attribution.splitlines())
-        facts["Attribution"] = f"{makers} recordings, listed by: sonoscope models {card.name}"
+    if attribution:
+        facts["Attribution"] = attribution
     for name, figures in card.metrics.items():
         facts[f"Scores on {name}"] = ", ".join(f"{key} {figures[key]:g}" for key in figures)
     return ModelCard(card.name, card.version, card.labels, card.licence, facts)

@@ -6,7 +6,7 @@ whole has their mean. Where no label is probable enough the answer is "unknown",
 silence is always.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
@@ -29,6 +29,8 @@ from sonoscope.targets.discharge_card import DischargeCard
 
 _AT_ONCE = 4  # windows
 _SILENT = 1e-5  # of full scale, the loudest sample
+_CURVE_FRAMES = 2000
+_SHARES = 6  # labels whose share of the recording is said
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +107,34 @@ class Named:
             start, end = edges_s[windows[0]], edges_s[windows[-1] + 1]
             events.append(Event(name, start, end, score=float(sure[windows].mean())))
         return tuple(events)
+
+    def over_time(self, duration_s: float) -> Float32[ndarray, "frame label"]:
+        """Spread probabilities evenly over the recording, two frames a window at least.
+
+        Silence has none.
+        """
+        n_frames = max(_CURVE_FRAMES, 2 * len(self.start_s))
+        at_s = (np.arange(n_frames) + 0.5) * duration_s / n_frames
+        window = np.searchsorted(self.edges_s(duration_s)[1:-1], at_s, side="right")
+        said = np.ptp(self.probability, axis=1, keepdims=True) > 0
+        return np.asarray((self.probability * said)[window], np.float32)
+
+    def in_words(self, events: Sequence[Event], duration_s: float) -> str:
+        """Say what the whole was taken for, and which of its events last longest."""
+        best, *others = self.likeliest(3)
+        then = ", ".join(f"{label} {probability:.2f}" for label, probability in others)
+        name = f"{self.label} with probability {best[1]:.2f}; then {then}"
+        if self.label == UNKNOWN:
+            name = f"{UNKNOWN}, likeliest {best[0]} {best[1]:.2f}; then {then}"
+        if self.is_silent:
+            name = f"{UNKNOWN}, silence"
+        lasting = dict.fromkeys((event.label for event in events), 0.0)
+        for event in events:
+            lasting[event.label] += event.duration_s / duration_s
+        shares = sorted(lasting.items(), key=lambda each: -each[1])
+        heard = ", ".join(f"{label} {100 * share:.0f} %" for label, share in shares[:_SHARES])
+        more = f", {len(shares) - _SHARES} more" if len(shares) > _SHARES else ""
+        return f"As a whole: {name}. Over time: {heard}{more}."
 
     def _name(self, probability: Float[ndarray, " label"]) -> str:
         best = int(probability.argmax())
