@@ -28,6 +28,7 @@ COLUMNS = (
 )  # fmt: skip
 
 _MOST_ROWS = 300
+_FINEST_DEG, _FINEST_M = 0.01, 1e-3  # finer is written in csv, but no array is built so well
 
 
 class Told:
@@ -113,10 +114,13 @@ class Told:
         """Say how sure a place is, for people."""
         shape = spot.ellipse
         if spot.place_m is not None:
-            return f"± {_length(self.radius_m(spot))}"
+            radius = self.radius_m(spot)
+            return f"± {_length(radius)}" if radius >= _FINEST_M else "± less than 1 mm"
         major, minor = np.rad2deg([shape.major_rad, shape.minor_rad]).tolist()
         if major > 90:
             return "all around"
+        if major < _FINEST_DEG:
+            return f"± less than {_FINEST_DEG:g}°"
         return f"± {_short(major):g}° × {_short(minor):g}°"
 
     def in_db(self, spot: HotSpot) -> str:
