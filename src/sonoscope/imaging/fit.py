@@ -46,6 +46,8 @@ _OWN = 0.01  # share of diffuse noise that is each channel's own: no array is fr
 _SLIGHT = 1e-12
 _SEARCH_NATS = 9.2  # log of 10 000: so many places were looked at
 _TOLERANCE_RAD = 1e-6
+_WORTH = 0.25  # of its cost, which a source must gain from its start to be followed
+_PATIENCE = 3  # starts in a row that lead to nothing, the likeliest being first
 
 
 @settings(config=STRICT)
@@ -192,19 +194,37 @@ class _Band:
         """Take one start after the other that gains enough; then let each move once more."""
         kept: list[Float[ndarray, "3"]] = []
         most = min(self._wanted.most, self._spectra.n_channels - 1)
+        failed = 0
         for start in starts:
-            if len(kept) == most:
+            if len(kept) == most or failed == _PATIENCE:
                 break
-            if self._is_apart(start, kept):
-                place, gain = self._moved([*kept, start], len(kept))
-                if gain > self._cost and self._is_apart(place, kept):
-                    kept.append(place)
+            if not self._is_apart(start, kept):
+                continue
+            place = self._place([*kept, start], len(kept))
+            if place is None or not self._is_apart(place, kept):
+                failed += 1
+            else:
+                kept.append(place)
+                failed = 0
         if len(kept) > 1:
             for k in range(len(kept)):
                 place, _ = self._moved(kept, k)
                 if self._is_apart(place, kept[:k] + kept[k + 1 :]):
                     kept[k] = place
         return self._told(kept)
+
+    def _place(
+        self, places: Sequence[Float[ndarray, "3"]], which: int
+    ) -> Float[ndarray, "3"] | None:
+        """Give where a new source is, None if it gains less than it costs.
+
+        What gains little from the top of its hill gains no more than a little elsewhere on it.
+        """
+        here = float(self._height(places, which)(places[which][None])[0])
+        if here < _WORTH * self._cost:
+            return None
+        place, gain = self._moved(places, which)
+        return place if gain > self._cost else None
 
     def _is_apart(self, one: Float[ndarray, "3"], others: Sequence[Float[ndarray, "3"]]) -> bool:
         if not others:
