@@ -23,6 +23,7 @@ from bench import (
     heard_axes,
     held_out,
     hot_spots,
+    imaging,
     measured_rooms,
     measured_sphere,
     motion,
@@ -75,6 +76,7 @@ BENCHES = {
     "clip_networks": clip_networks,
     "clip_rivals": clip_rivals,
     "clip_tables": clip_tables,
+    "imaging": imaging,
     "heard_axes": heard_axes,
 }
 
