@@ -963,7 +963,6 @@ def image(
         If recording, array, settings or pictures cannot be used, or nothing can be written.
     """
     from sonoscope.core.video import probe_video
-    from sonoscope.imaging.image import places
     from sonoscope.inference import hot_spots
     from sonoscope.report.hot_spot_table import Told
     from sonoscope.report.overlay import Overlay, read_photograph
@@ -989,7 +988,8 @@ def image(
         for images in windows:
             gathered.add(images)
         found = Imaged(
-            file, looker, gathered.images, gathered.spots, places(gathered.spots),
+            file, looker, gathered.images, gathered.spots,
+            hot_spots.places_of(gathered, looker),
             Told(looker.view, sensitivity_db, None if seen is None else seen.camera), files,
             hot_spots.warnings(file, looker),
         )  # fmt: skip

@@ -261,7 +261,7 @@ def as_object(found: "Imaged", path: Path) -> dict[str, Any]:
             }
             for i, place in enumerate(found.places, 1)
         ],
-        "hot_spots": [told.row(spot, number_of[id(spot)]) for spot in found.spots],
+        "hot_spots": [told.row(spot, number_of.get(id(spot))) for spot in found.spots],
         "files": {kind: str(written) for kind, written in found.files.items()},
         "warnings": list(found.warnings),
     }

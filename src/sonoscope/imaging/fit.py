@@ -13,7 +13,8 @@ likeliest power of each bin,
 
     K̄ Σ_f [ x - 1 - log x ]  where x > 1            K̄ averages; in nats
 
-and what is gained less than a source's own numbers cost (MDL) is no source. Noise is white (each
+and what gains less than a source's own numbers cost (MDL) is no source; nor is what stays below
+twice the noise in a beam towards it, as faults of the model do. Noise is white (each
 channel's own) or diffuse (from everywhere), whichever makes the band likelier.
 
 Reference: P. Stoica, A. Nehorai, IEEE Trans. ASSP 38 (1990) 1783; I. Ziskind, M. Wax, IEEE Trans.
@@ -47,6 +48,7 @@ _SLIGHT = 1e-12
 _SEARCH_NATS = 9.2  # log of 10 000: so many places were looked at
 _TOLERANCE_RAD = 1e-6
 _WORTH = 0.25  # of its cost, which a source must gain from its start to be followed
+_LEAST_IN_BEAM = 2.0  # long recordings make slight faults of the model sure, but not loud
 _PATIENCE = 3  # starts in a row that lead to nothing, the likeliest being first
 
 
@@ -224,7 +226,14 @@ class _Band:
         if here < _WORTH * self._cost:
             return None
         place, gain = self._moved(places, which)
-        return place if gain > self._cost else None
+        loud = self._in_beam([*places[:which], place, *places[which + 1 :]], which)
+        return place if gain > self._cost and loud > _LEAST_IN_BEAM else None
+
+    def _in_beam(self, places: Sequence[Float[ndarray, "3"]], which: int) -> float:
+        """Give a source's power to that of the noise in a beam towards it, over the band."""
+        heard = self._heard(np.stack(places))
+        power, noise = self._joint(heard)
+        return float((power[:, which] * _square(heard[:, which])).sum() / noise.sum())
 
     def _is_apart(self, one: Float[ndarray, "3"], others: Sequence[Float[ndarray, "3"]]) -> bool:
         if not others:

@@ -30,14 +30,18 @@ IN_POINTS: tuple[Method, ...] = ("clean-sc", "orthogonal", "damas")
 WITHOUT_LEVEL: tuple[Method, ...] = ("music", "srp-phat")
 """Methods whose maps are likenesses and no levels; hot spots have levels with all."""
 
+SAME_RAD = float(np.deg2rad(5.0))
+"""Hot spots that close are one place, whatever their ellipses."""
+
+FAR_RAD = float(np.deg2rad(15.0))
+"""Those further apart never are; arrays of few capsules call all that is closer one."""
+
 PASCAL_DB = 94.0
 """Level of 1 Pa over 20 µPa, the sound that microphones' sensitivities are told for."""
 
 _SPREAD = 1.2  # grid steps by which a source in one point is drawn and looked for
 _REACH = 3.5  # in the same, beyond which nothing of it is left
 _CIRCLE = 48
-_SAME_RAD = np.deg2rad(5.0)  # spots that close are one place, whatever their ellipses
-_FAR_RAD = np.deg2rad(15.0)  # and those further apart never
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,10 +165,10 @@ class Place:
         return min(self.spots, key=lambda spot: spot.ellipse.major_rad)
 
 
-def places(spots: Sequence[HotSpot]) -> tuple[Place, ...]:
+def places(spots: Sequence[HotSpot], same_rad: float = SAME_RAD) -> tuple[Place, ...]:
     """Gather hot spots by where they are, the loudest place first.
 
-    A spot belongs to the nearest louder one within 5 degrees, or within its own ellipse if that is
+    A spot belongs to the nearest louder one within an angle, or within its own ellipse if that is
     wider, up to 15 degrees.
     """
     found: list[list[HotSpot]] = []
@@ -174,7 +178,7 @@ def places(spots: Sequence[HotSpot]) -> tuple[Place, ...]:
         near = [
             (gap, i)
             for i, (gap, reach) in enumerate(zip(apart, wide, strict=True))
-            if gap <= float(np.clip(reach, _SAME_RAD, _FAR_RAD))
+            if gap <= float(np.clip(reach, same_rad, FAR_RAD))
         ]
         if near:
             found[min(near)[1]].append(spot)

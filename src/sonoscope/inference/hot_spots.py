@@ -32,12 +32,16 @@ from sonoscope.imaging.bound import ellipse
 from sonoscope.imaging.fit import Fit, FitSettings, Source, fitted, left_over
 from sonoscope.imaging.grids import peaks
 from sonoscope.imaging.image import (
+    FAR_RAD,
     IN_POINTS,
+    SAME_RAD,
     WITHOUT_LEVEL,
     Band,
     BandImage,
     HotSpot,
     Method,
+    Place,
+    places,
     smeared,
 )
 from sonoscope.imaging.sources import number_of_sources
@@ -79,6 +83,7 @@ _HALF_ANGLE = np.tan(np.deg2rad(40.0))
 _LOADING = 1e-3
 _SWEEPS = 60
 _MOST_COUNTED = 6
+_MANY_IMAGES, _CONFIRMED = 12, 3
 _SILENCE = 1e-22  # mean square of a channel in a bin: below what 24 bits can hold of dither
 _FLOOR = 1e-9  # of the mean power of a channel
 
@@ -108,7 +113,8 @@ class ImageSettings:
     most
         Hot spots in a band and time.
     range_db
-        How far below the loudest one of its band and time a hot spot may be.
+        How far below the loudest one of its band and time a hot spot may be; None is 15 dB, or 10
+        with fewer than eight channels.
     """
 
     method: Method | None = None
@@ -120,7 +126,7 @@ class ImageSettings:
     sphere: bool = False
     sources: Annotated[int, Field(ge=1)] | None = None
     most: Annotated[int, Field(ge=1, le=32)] = 5
-    range_db: Annotated[float, Field(gt=0)] = 15.0
+    range_db: Annotated[float, Field(gt=0)] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,13 +168,25 @@ class Looker:
             check_format(file, array)
         receiver = Capsules(array) if isinstance(array, MicArray) else IdealFoa()
         extent = extent_m(array) if isinstance(array, MicArray) else 0.0
-        method = wanted.method or ("clean-sc" if file.n_channels >= FEW_CHANNELS else "capon")
+        method: Method = wanted.method or (
+            "clean-sc" if file.n_channels >= FEW_CHANNELS else "capon"
+        )
         samples = file.n_samples
         if wanted.window_s is not None:
             samples = min(samples, max(1, round(wanted.window_s * file.rate_hz)))
         bands = _bands(file, extent, samples, wanted)
         view, assumed = _view(array, extent, bands[-1][0][1], method, wanted)
         return cls(array, receiver, view, method, bands, wanted, assumed)
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether the array's own beam is too wide to tell sources that are close."""
+        return self.receiver.n_channels < FEW_CHANNELS
+
+    @property
+    def range_db(self) -> float:
+        """How far below the loudest one of its band and time a hot spot may be."""
+        return self.wanted.range_db or (10.0 if self.is_coarse else 15.0)
 
     @property
     def n_points(self) -> int:
@@ -197,7 +215,7 @@ class Looker:
             if wanted.window_s is None
             else f"{wanted.window_s:g} s windows",
             "Hot spots": f"at most {wanted.most} in a band and time, down to "
-            f"{wanted.range_db:g} dB below the loudest",
+            f"{self.range_db:g} dB below the loudest",
         }
 
     def look(self, spectra: CrossSpectra, band: Band, start_s: float, end_s: float) -> BandImage:
@@ -215,7 +233,7 @@ class Looker:
         spots = [self._spot(source, band, start_s, end_s) for source in fit.sources]
         seen = [spot for spot in spots if self.view.holds(spot.direction[None])[0]]
         loudest = max((spot.power for spot in seen), default=0.0)
-        least = loudest * 10 ** (-self.wanted.range_db / 10)
+        least = loudest * 10 ** (-self.range_db / 10)
         kept = sorted((s for s in seen if s.power >= least and s.power > 0), key=lambda s: -s.power)
         return BandImage(band, start_s, end_s, self.method, values, tuple(kept), fit.field)
 
@@ -555,9 +573,28 @@ class Gathered:
         return tuple(self._images)
 
     @property
+    def n_images(self) -> int:
+        """How many bands and windows were looked at."""
+        return self._windows * len(self._images)
+
+    @property
     def spots(self) -> tuple[HotSpot, ...]:
         """All hot spots, in the order of time."""
         return tuple(self._spots)
+
+
+def places_of(gathered: Gathered, looker: Looker) -> tuple[Place, ...]:
+    """Gather hot spots to places, as finely as the array can tell them.
+
+    Few capsules in a room take echoes for sources, each time elsewhere: where there are many bands
+    and windows, a place of theirs must be heard in three.
+    """
+    if not looker.is_coarse:
+        return places(gathered.spots, SAME_RAD)
+    found = places(gathered.spots, FAR_RAD)
+    if gathered.n_images < _MANY_IMAGES:
+        return found
+    return tuple(place for place in found if len(place.spots) >= _CONFIRMED)
 
 
 def all_spots(images: Sequence[BandImage]) -> tuple[HotSpot, ...]:
