@@ -15,6 +15,7 @@ from sonoscope.report.acoustic_map import (
     looked_up,
     map_picture,
     plain_map,
+    range_db,
     raster,
 )
 from sonoscope.report.hot_spot_table import Told, spots_csv
@@ -68,6 +69,13 @@ def test_values_between_points_are_between_theirs(view: SphereView | PlaneView) 
 def test_levels_are_below_the_highest() -> None:
     assert below_highest_db(np.array([0.1, 1.0, 10.0])).tolist() == [-20.0, -10.0, 0.0]
     assert np.all(np.isneginf(below_highest_db(np.zeros(3))))
+
+
+def test_colours_reach_as_far_as_a_map_falls_but_no_farther_than_15_db() -> None:
+    assert range_db(np.array([0.0, 0.0, 1.0])) == 15.0
+    assert range_db(np.zeros(3)) == 15.0
+    assert range_db(np.ones(3)) == 3.0
+    assert range_db(np.linspace(0.2, 1.0, 1001)) == pytest.approx(6.2, abs=0.1)
 
 
 def test_an_ellipse_behind_is_cut_at_the_edge() -> None:

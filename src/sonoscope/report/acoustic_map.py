@@ -24,7 +24,9 @@ from sonoscope.report.palette import LIGHT_PAPER
 from sonoscope.report.panel import pleasant_step
 
 RANGE_DB = 15.0
-"""From the lightest colour, the highest point of a map, to the darkest."""
+"""From the lightest colour, the highest point of a map, to the darkest, at most."""
+
+_LEAST_RANGE_DB = 3.0
 
 Mark = tuple[str, HotSpot]
 """What is written beside a hot spot, and the spot."""
@@ -98,6 +100,15 @@ def below_highest_db(values: Float[ndarray, "*any"]) -> Float[ndarray, "*any"]:
         return np.asarray(10 * np.log10(np.maximum(values, 0) / top))
 
 
+def range_db(values: Float[ndarray, " point"]) -> float:
+    """Give by how much the darkest colour is below the lightest: the map's own range, if less.
+
+    Beams of few capsules fall by some decibels only.
+    """
+    levels = np.maximum(below_highest_db(values), -RANGE_DB)
+    return float(np.clip(-np.quantile(levels, 0.05), _LEAST_RANGE_DB, RANGE_DB))
+
+
 def looked_up(
     view: View, values: Float[ndarray, " point"], directions: Float[ndarray, "wanted 3"]
 ) -> Float[ndarray, " wanted"]:
@@ -144,7 +155,7 @@ def map_drawing(
     under = _TOP + frame.height
     words += _words(_axis_words(view), _LEFT + frame.width / 2, under + 38, "middle")
     words += _words(caption, _LEFT, under + 66)
-    words += _key(_LEFT + frame.width, under + 56)
+    words += _key(_LEFT + frame.width, under + 56, range_db(values))
     placed = element(
         "svg", inner, x=number(_LEFT), y=number(_TOP), width=number(frame.width),
         height=number(frame.height), viewBox=f"0 0 {number(frame.width)} {number(frame.height)}",
@@ -185,8 +196,9 @@ def plain_map(
     """Draw colours, a faint grid and marks."""
     frame = Frame.of(view)
     width, height = number(frame.width), number(frame.height)
-    levels = np.maximum(below_highest_db(raster(view, values)), -RANGE_DB)
-    uri = png_data_uri(levels, (-RANGE_DB, 0.0))
+    span = range_db(values)
+    levels = np.maximum(below_highest_db(raster(view, values)), -span)
+    uri = png_data_uri(levels, (-span, 0.0))
     drawn = element("image", href=uri, width=width, height=height, preserveAspectRatio="none")
     across, down = frame.ticks()
     lines = "".join(f"M{number(x)} 0V{height}" for x, _ in across)
@@ -223,12 +235,12 @@ def _mark(frame: Frame, mark: Mark, scale: float) -> str:
     return halo + line + said
 
 
-def _key(right: float, y: float) -> str:
+def _key(right: float, y: float, span: float) -> str:
     """Draw what colours mean, ending at the right."""
-    uri = png_data_uri(np.linspace(-RANGE_DB, 0, 64)[None], (-RANGE_DB, 0.0))
+    uri = png_data_uri(np.linspace(-span, 0, 64)[None], (-span, 0.0))
     drawn = element("image", href=uri, x=number(right - 168), y=number(y), width=120, height=12,
                     preserveAspectRatio="none")  # fmt: skip
-    drawn += _words(minus(f"{-RANGE_DB:g}"), right - 174, y + 11, "end")
+    drawn += _words(minus(f"{-span:.3g}"), right - 174, y + 11, "end")
     return drawn + _words("0 dB", right, y + 11, "end")
 
 

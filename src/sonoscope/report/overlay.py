@@ -1,8 +1,8 @@
 """Acoustic images over photographs: colours where it sounds, and numbered marks with ellipses.
 
 A pixel shows what lies on the plane of the image along its ray, or, without a plane, what is far
-away in its direction: array and camera are then at one place. Colours are `acoustic_map.RANGE_DB`
-below a highest level, and clear below.
+away in its direction: array and camera are then at one place. Colours reach down by
+`acoustic_map.range_db` from a highest level, and what is below is clear.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,13 @@ from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 from sonoscope.core.camera import Camera
 from sonoscope.core.errors import InputError
 from sonoscope.imaging.views import PlaneView, View
-from sonoscope.report.acoustic_map import RANGE_DB, Mark, below_highest_db, looked_up
+from sonoscope.report.acoustic_map import (
+    RANGE_DB,
+    Mark,
+    below_highest_db,
+    looked_up,
+    range_db,
+)
 from sonoscope.report.colour_map import magma
 
 Picture = UInt8[ndarray, "row column 3"]
@@ -103,7 +109,7 @@ class Overlay:
         """
         top = float(np.max(values, initial=0)) if highest is None else highest
         levels = below_highest_db(np.append(self.levels(values).ravel(), max(top, 0.0)))[:-1]
-        share = np.clip(1 + np.maximum(levels, -2 * RANGE_DB) / RANGE_DB, 0, 1)
+        share = np.clip(1 + np.maximum(levels, -2 * RANGE_DB) / range_db(values), 0, 1)
         size = photograph.shape[1], photograph.shape[0]
         field = Image.fromarray(share.reshape(self._shape).astype(np.float32))
         fine = np.asarray(field.resize(size, Image.Resampling.BILINEAR))
