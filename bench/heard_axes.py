@@ -44,16 +44,15 @@ class Learnt(NamedTuple):
 
 
 def table(work: Path, data: Path) -> str:
-    """Give the table of all trainings of scale small that lie in `work`."""
+    """Give the table of all trainings of scale small in `work`; dashes where nothing was heard."""
     metadata = data / "tau2019" / "metadata_dev"
     events = {path.stem: read_events(path) for path in sorted(metadata.glob("*.csv"))}
     head = ["network", "format", "seed", "x", "y", "z", "alone °", "overlapping °"]
     rows = []
     for name, training in _trainings(work):
         found = learnt(pairs(training.folder / HEARD, events))
-        axes = [f"{axis:.2f}" for axis in found.axes]
-        angles = [f"{found.alone_deg:.1f}", f"{found.overlapping_deg:.1f}"]
-        rows.append([name, training.heard_as, training.seed, *axes, *angles])
+        told = ["–"] * 5 if found is None else _told(found)
+        rows.append([name, training.heard_as, training.seed, *told])
     return markdown(head, rows)
 
 
@@ -94,8 +93,15 @@ def in_one(truth: FrameTable, heard: FrameTable, *, overlapping: bool) -> Pairs:
     return Pairs(said, true, np.full(len(at), overlapping))
 
 
-def learnt(found: Pairs) -> Learnt:
-    """Judge pairs."""
+def _told(found: Learnt) -> list[str]:
+    axes = [f"{axis:.2f}" for axis in found.axes]
+    return [*axes, f"{found.alone_deg:.1f}", f"{found.overlapping_deg:.1f}"]
+
+
+def learnt(found: Pairs) -> Learnt | None:
+    """Judge pairs; None where hardly anything was heard, with or without overlap."""
+    if min(found.overlapping.sum(), (~found.overlapping).sum()) < 2:
+        return None
     x, y, z = (
         float(np.corrcoef(found.heard[:, axis], found.true[:, axis])[0, 1]) for axis in range(3)
     )

@@ -29,8 +29,14 @@ def test_who_never_learnt_elevation_is_told_by_the_third_axis() -> None:
     flat = learnt(
         Pairs(unit_vector(azimuth, nearly_flat), unit_vector(azimuth, elevation), azimuth > 0)
     )
+    assert flat is not None
     assert flat.axes[:2] == pytest.approx((1, 1), abs=0.05)
     assert flat.axes[2] == pytest.approx(0, abs=0.05)
     mean_deg = np.rad2deg(np.abs(elevation - nearly_flat))
     assert flat.alone_deg == pytest.approx(mean_deg[azimuth <= 0].mean(), abs=1e-3)
     assert flat.overlapping_deg == pytest.approx(mean_deg[azimuth > 0].mean(), abs=1e-3)
+
+
+def test_a_network_that_hears_nothing_is_not_judged() -> None:
+    nothing = Pairs(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0, bool))
+    assert learnt(nothing) is None
