@@ -3,15 +3,17 @@
 Detections every 0.1 s with errors of 2 degrees, a share of them missing, some false (Poisson, all
 over the sphere), of two sources that cross, or of four that come and go. `nearest` is
 `targets.following.followed`, which joins each detection to the track whose last one lies nearest
-(pauses and shortest length as the tracker's). Error: root mean square of tracks matched to sources
-within 10 degrees. Missed and false: shares of moments with a source and no track, and of tracks'
-moments with no source.
+(pauses and shortest length as the tracker's).
+
+Error: root mean square of tracks matched to sources within 10 degrees, each source with the track
+that it had as long as that is near (K. Bernardin, R. Stiefelhagen, EURASIP JIVP 2008). Missed and
+false: shares of moments with a source and no track, and of tracks' moments with no source.
 Switched: moments at which a source goes on on another track, a draw. Kept: draws in which both
 sources end on the tracks on which they began. GOSPA (order 2, cut off at 10 degrees, alpha 2; A. S.
 Rahmathullah et al., FUSION 2017): root mean square over moments. Chance: no source at all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from sonoscope.targets.tracks import Detections, Memory, Tracker, Tracking
 
 STEP_S, DURATION_S, SEED = 0.1, 10.0, 20260621
 CUT_DEG = 10.0
+_STAYS = 1e3
 
 Points = dict[int, Float[ndarray, "3"]]
 """Tracks at a moment, by their numbers."""
@@ -99,7 +102,7 @@ class Tally:
         held: dict[int, int] = {}
         for i, tracks in enumerate(points):
             sounding = {k: s.at(i * STEP_S) for k, s in enumerate(sources) if s.sounds(i * STEP_S)}
-            pairs = matched(sounding, tracks)
+            pairs = matched(sounding, tracks, held)
             far = [far_deg for _, _, far_deg in pairs]
             alone = len(sounding) + len(tracks) - 2 * len(pairs)
             self.moments += 1
@@ -124,14 +127,24 @@ class Tally:
         ]
 
 
-def matched(sources: Points, tracks: Points) -> list[tuple[int, int, float]]:
-    """Match sources and tracks within 10 degrees, for the least sum of squares."""
+def matched(
+    sources: Points, tracks: Points, held: Mapping[int, int] | None = None
+) -> list[tuple[int, int, float]]:
+    """Match sources and tracks within 10 degrees, for the least sum of squares.
+
+    Parameters
+    ----------
+    held
+        Which track a source was on before; it stays on it as long as both are within 10 degrees.
+    """
     if not sources or not tracks:
         return []
     one, other = np.stack(list(sources.values())), np.stack(list(tracks.values()))
     apart = np.rad2deg(angle_between(one[:, None], other[None]))
-    rows, columns = linear_sum_assignment(np.minimum(apart, CUT_DEG) ** 2)
     names, numbers = list(sources), list(tracks)
+    stays = np.array([[(held or {}).get(k) == j for j in numbers] for k in names])
+    cost = np.minimum(apart, CUT_DEG) ** 2 - _STAYS * (stays & (apart < CUT_DEG))
+    rows, columns = linear_sum_assignment(cost)
     return [
         (names[i], numbers[j], float(apart[i, j]))
         for i, j in zip(rows.tolist(), columns.tolist(), strict=True)

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from sonoscope.imaging.image import BandImage, HotSpot
     from sonoscope.imaging.image import Place as HotPlace
     from sonoscope.inference.diagnosis import DiagnosisSettings, Listener
+    from sonoscope.inference.hot_spot_tracks import SpotTracks
     from sonoscope.inference.hot_spots import Array, ImageSettings, Looker
     from sonoscope.metrics.noise_test import LabelledClip, NoiseTestSettings
     from sonoscope.metrics.scored_run import Reading
@@ -916,6 +917,8 @@ class Imaged:
         What was written, by kind.
     warnings
         What one must know before trusting it.
+    followed
+        Which hot spots are one source from window to window.
     """
 
     file: AudioFile
@@ -926,6 +929,7 @@ class Imaged:
     told: "Told"
     files: Mapping[str, Path]
     warnings: tuple[str, ...]
+    followed: "SpotTracks"
 
 
 def image(
@@ -963,7 +967,9 @@ def image(
         If recording, array, settings or pictures cannot be used, or nothing can be written.
     """
     from sonoscope.core.video import probe_video
+    from sonoscope.imaging.image import FAR_RAD, SAME_RAD
     from sonoscope.inference import hot_spots
+    from sonoscope.inference.hot_spot_tracks import followed
     from sonoscope.report.hot_spot_table import Told
     from sonoscope.report.overlay import Overlay, read_photograph
     from sonoscope.report.video_overlay import painted_video
@@ -987,11 +993,12 @@ def image(
             windows = painted_video(files["video"], video, overlay, windows, seen.begins_s)
         for images in windows:
             gathered.add(images)
+        same_rad = FAR_RAD if looker.is_coarse else SAME_RAD
         found = Imaged(
             file, looker, gathered.images, gathered.spots,
             hot_spots.places_of(gathered, looker),
             Told(looker.view, sensitivity_db, None if seen is None else seen.camera), files,
-            hot_spots.warnings(file, looker),
+            hot_spots.warnings(file, looker), followed(gathered.spots, gathered.windows, same_rad),
         )  # fmt: skip
     return found if out is None else _write_image(found, path, made_folder(out), overlay, photo)
 
@@ -1033,11 +1040,34 @@ def _write_image(
         },
         settings=settings,
         warnings=found.warnings,
+        tracks=_tracks_picture(found, path),
     )
-    write_text(files["spots"], spots_csv(found.told, found.spots, found.places))
+    number_of = found.followed.number_of
+    write_text(files["spots"], spots_csv(found.told, found.spots, found.places, number_of))
+    if report.tracks:
+        from sonoscope.imaging.image import PASCAL_DB
+        from sonoscope.report.track_picture import tracks_csv
+
+        sensitivity_db = found.told.sensitivity_db
+        over_db = 0.0 if sensitivity_db is None else PASCAL_DB - sensitivity_db
+        files |= {"tracks": out / "tracks.csv", "track picture": out / "tracks.svg"}
+        write_text(files["tracks"], tracks_csv(found.followed.tracks, over_db))
+        write_text(files["track picture"], report.tracks)
     write_text(files["picture"], image_page.picture(report))
     image_page.write_image_page(files["report"], report)
     return replace(found, files=files)
+
+
+def _tracks_picture(found: Imaged, path: Path) -> str:
+    """Draw what was followed; nothing where no source was."""
+    from sonoscope.report.track_picture import track_picture
+
+    tracks = found.followed
+    if not tracks.tracks:
+        return ""
+    name = path.name.encode("utf-8", "replace").decode()
+    duration_s = found.file.duration_s
+    return track_picture(name, tracks.tracks, found.spots, tracks.number_of, duration_s)
 
 
 @contextmanager

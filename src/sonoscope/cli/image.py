@@ -132,10 +132,10 @@ def image(
         method, band, window, plane, size, facing, sources, most, sphere=sphere,
         moving=video is not None,
     )  # fmt: skip
-    seen = _seen(photo, camera, video, video_begins)
+    seen = camera_view(photo, camera, video, video_begins)
     with progress_bar(file.name) as progress:
         found = pipeline.image(
-            file, _array(array), out, wanted=wanted, sensitivity_db=sensitivity, seen=seen,
+            file, array_told(array), out, wanted=wanted, sensitivity_db=sensitivity, seen=seen,
             progress=progress,
         )  # fmt: skip
     for warning in found.warnings:
@@ -208,7 +208,8 @@ def _pair(option: str, told: str, what: str) -> tuple[float, float]:
     return one, other
 
 
-def _array(told: str) -> "Array":
+def array_told(told: str) -> "Array":
+    """Turn a name or a geometry file into what channels are."""
     from sonoscope.core.array import ARRAYS, array_of
 
     match told:
@@ -222,9 +223,10 @@ def _array(told: str) -> "Array":
     return array_of(told)
 
 
-def _seen(
+def camera_view(
     photo: Path | None, calibration: Path | None, video: Path | None, begins_s: float
 ) -> "CameraView | None":
+    """Turn a calibration and pictures into what a camera saw."""
     from sonoscope.core.camera import read_calibration
     from sonoscope.pipeline import CameraView
 
@@ -242,6 +244,7 @@ def as_object(found: "Imaged", path: Path) -> dict[str, Any]:
     """Give what `--json` prints; what is not known is null."""
     from sonoscope.report.hot_spot_table import numbers
     from sonoscope.report.image_page import headline
+    from sonoscope.report.track_picture import track_rows
 
     number_of = numbers(found.places)
     told = found.told
@@ -261,7 +264,11 @@ def as_object(found: "Imaged", path: Path) -> dict[str, Any]:
             }
             for i, place in enumerate(found.places, 1)
         ],
-        "hot_spots": [told.row(spot, number_of.get(id(spot))) for spot in found.spots],
+        "hot_spots": [
+            told.row(spot, number_of.get(id(spot)), found.followed.number_of.get(id(spot)))
+            for spot in found.spots
+        ],
+        "tracks": track_rows(found.followed.tracks),
         "files": {kind: str(written) for kind, written in found.files.items()},
         "warnings": list(found.warnings),
     }

@@ -546,7 +546,7 @@ class Gathered:
 
     def __init__(self) -> None:
         self._images: list[BandImage] = []
-        self._windows = 0
+        self._windows: list[tuple[float, float]] = []
         self._spots: list[HotSpot] = []
 
     def add(self, images: Sequence[BandImage]) -> None:
@@ -555,7 +555,7 @@ class Gathered:
         if not self._windows:
             self._images = list(images)
         else:
-            share = 1 / (self._windows + 1)
+            share = 1 / (len(self._windows) + 1)
             self._images = [
                 replace(
                     new,
@@ -565,7 +565,7 @@ class Gathered:
                 )
                 for old, new in zip(self._images, images, strict=True)
             ]
-        self._windows += 1
+        self._windows.append((images[0].start_s, images[0].end_s))
 
     @property
     def images(self) -> tuple[BandImage, ...]:
@@ -575,7 +575,12 @@ class Gathered:
     @property
     def n_images(self) -> int:
         """How many bands and windows were looked at."""
-        return self._windows * len(self._images)
+        return len(self._windows) * len(self._images)
+
+    @property
+    def windows(self) -> tuple[tuple[float, float], ...]:
+        """Start and end of each window in seconds."""
+        return tuple(self._windows)
 
     @property
     def spots(self) -> tuple[HotSpot, ...]:

@@ -6,7 +6,7 @@ Levels are in dB over a sine of full scale (dBFS), or over 20 µPa where the sen
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ COLUMNS = (
     "place", "start_s", "end_s", "low_hz", "high_hz", "azimuth_deg", "elevation_deg",
     "level_db", "level_over", "over_noise_db", "ellipse_major_deg", "ellipse_minor_deg",
     "ellipse_turn_deg", "x_m", "y_m", "z_m", "right_m", "up_m", "radius_m", "pixel_x", "pixel_y",
+    "track",
 )  # fmt: skip
 
 _MOST_ROWS = 300
@@ -58,13 +59,14 @@ class Told:
         """Give a spot's level."""
         return spot.level_db(self.sensitivity_db)
 
-    def row(self, spot: HotSpot, place: int | None) -> dict[str, Any]:
+    def row(self, spot: HotSpot, place: int | None, track: int | None = None) -> dict[str, Any]:
         """Give all columns of a hot spot; what is not known is None."""
         azimuth, elevation = spot.angles_deg
         shape = spot.ellipse
         values: dict[str, Any] = dict.fromkeys(COLUMNS)
         values |= {
             "place": place,
+            "track": track,
             "start_s": round(spot.start_s, 6),
             "end_s": round(spot.end_s, 6),
             "low_hz": round(spot.band_hz[0], 3),
@@ -128,14 +130,25 @@ class Told:
         return minus(f"{self.level(spot):.1f} {self.unit}")
 
 
-def spots_csv(told: Told, spots: Sequence[HotSpot], found: Sequence[Place]) -> str:
-    """Write hot spots, in the order of time and then loudness."""
+def spots_csv(
+    told: Told,
+    spots: Sequence[HotSpot],
+    found: Sequence[Place],
+    tracks: Mapping[int, int] | None = None,
+) -> str:
+    """Write hot spots, in the order of time and then loudness.
+
+    Parameters
+    ----------
+    tracks
+        The number of a spot's track, by its id.
+    """
     number = numbers(found)
     out = io.StringIO()
     table = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     table.writeheader()
     for spot in spots:
-        row = told.row(spot, number.get(id(spot)))
+        row = told.row(spot, number.get(id(spot)), (tracks or {}).get(id(spot)))
         table.writerow({key: "" if value is None else value for key, value in row.items()})
     return out.getvalue()
 

@@ -68,6 +68,8 @@ class ImageReport:
         Of recording and looking, name to value.
     warnings
         What the reader must know before trusting the page.
+    tracks
+        The picture of tracks (`report.track_picture`), if any source was followed.
     """
 
     title: str
@@ -80,6 +82,7 @@ class ImageReport:
     facts: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    tracks: str = ""
 
 
 def write_image_page(path: Path, report: ImageReport) -> None:
@@ -91,12 +94,14 @@ def render_image_page(report: ImageReport) -> str:
     """Give the page's HTML."""
     body = [_header(report)]
     if report.overlay is not None:
-        body.append(_photograph(report.overlay))
+        body.append(photograph(report.overlay))
     body += [_map(report), _places(report)]
     if len(report.images) > 1:
         body.append(_bands(report))
     if len({spot.start_s for spot in report.spots}) > 1:
         body.append(_over_time(report))
+    if report.tracks:
+        body.append(_tracks(report.tracks))
     body += [_limits(), _details(report)]
     return whole_page(
         title=f"{report.title} · sonoscope image", body="".join(body), style=asset("image.css")
@@ -161,7 +166,8 @@ def _header(report: ImageReport) -> str:
     return element("header", "".join(parts))
 
 
-def _photograph(overlay: Picture) -> str:
+def photograph(overlay: Picture) -> str:
+    """Put a painted photograph on a page."""
     image = Image.fromarray(overlay)
     if image.width > _PHOTO_WIDTH:
         height = round(image.height * _PHOTO_WIDTH / image.width)
@@ -274,6 +280,17 @@ def _over_time(report: ImageReport) -> str:
                   role="img", aria_label="When each place sounded")  # fmt: skip
     heading = element("h2", "Over time" + element("small", "seconds; the fuller a bar, the louder"))
     return element("section", heading + element("div", svg, class_="fig lanes"))
+
+
+def _tracks(picture: str) -> str:
+    note = (
+        "A line is one source that was followed from window to window; the band around it holds "
+        "the true angle with 90 % probability. Dots are hot spots, pale where they belong to no "
+        "source that lasts."
+    )
+    heading = element("h2", "Followed over time")
+    shown = element("div", picture, class_="fig")
+    return element("section", heading + shown + element("p", note, class_="note"))
 
 
 def _limits() -> str:
