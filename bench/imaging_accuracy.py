@@ -67,7 +67,7 @@ def lone_row(level_db: float, draws: int) -> Sequence[object]:
     for number, truth in enumerate(sphere_grid(draws)):
         rng = np.random.default_rng([number, round(level_db)])
         samples = plane_wave(TETRAHEDRON, truth, level_db, rng)
-        spectra = cross_spectra(samples, RATE, BAND_HZ, SHORT)
+        spectra = cross_spectra(samples, float(RATE), BAND_HZ, SHORT)
         kept = kept or held(Scan(receiver, view.points), spectra.frequency_hz)
         start = view.points[conventional(spectra, kept).sum(axis=0).argmax()]
         sources = fitted(spectra, receiver, view, start[None], FitSettings(most=1)).sources
@@ -129,8 +129,10 @@ def level_errors(
         scan = Scan(Capsules(array), 2 * near, near=True)
         for row, centre in zip(errors, centres_hz, strict=True):
             band = (centre / 2**0.5, centre * 2**0.5)
-            seen = conventional(cross_spectra(samples, rate_hz, band), scan, diagonal_removed=True)
-            own = cross_spectra(pressure[:1], rate_hz, band).matrices.real.sum()
+            seen = conventional(
+                cross_spectra(samples, float(rate_hz), band), scan, diagonal_removed=True
+            )
+            own = cross_spectra(pressure[:1], float(rate_hz), band).matrices.real.sum()
             row.append(float(10 * np.log10(seen.sum(axis=0).max() / own)))
     return errors
 
@@ -203,7 +205,7 @@ def finders(array: MicArray) -> dict[str, Finder]:
     scan = Scan(receiver, view.points)
 
     def spectra(samples: Sound) -> CrossSpectra:
-        return cross_spectra(samples, RATE, BAND_HZ, BlockSettings(block=ROOM_BLOCK))
+        return cross_spectra(samples, float(RATE), BAND_HZ, BlockSettings(block=ROOM_BLOCK))
 
     def tops(values: Float[ndarray, " point"], count: int) -> Float[ndarray, "top 3"]:
         return np.asarray(view.points[peaks(values, view.points)[:count]])
@@ -231,7 +233,9 @@ def finders(array: MicArray) -> dict[str, Finder]:
         "sonoscope: SRP-PHAT": by_srp,
     }
     for kind in ("SRP", "MUSIC"):
-        doa = Doa(kind, array.positions, RATE, ROOM_BLOCK, n_sources=2, n_grid=len(view.points))
+        doa = Doa(
+            kind, array.positions, float(RATE), ROOM_BLOCK, n_sources=2, n_grid=len(view.points)
+        )
         ways[f"pyroomacoustics: {kind}"] = lambda samples, doa=doa: doa.directions(  # type: ignore[misc]
             samples, BAND_HZ
         )
