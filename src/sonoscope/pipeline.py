@@ -15,6 +15,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from sonoscope.core import event_table
+from sonoscope.core.air import SPEED_OF_SOUND_M_S
 from sonoscope.core.array import TETRAHEDRON, MicArray
 from sonoscope.core.audio import (
     AudioFile,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from sonoscope.metrics.scored_run import Reading
     from sonoscope.report.diagnosis_page import DiagnosisReport
     from sonoscope.report.hot_spot_table import Told
+    from sonoscope.report.inspection_page import InspectedPlace
     from sonoscope.report.noise_table import NoiseTable
     from sonoscope.report.overlay import Overlay, Picture
     from sonoscope.signal.denoise import DenoiseSettings
@@ -1068,6 +1070,145 @@ def _tracks_picture(found: Imaged, path: Path) -> str:
     name = path.name.encode("utf-8", "replace").decode()
     duration_s = found.file.duration_s
     return track_picture(name, tracks.tracks, found.spots, tracks.number_of, duration_s)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inspected:
+    """What `inspect` found.
+
+    Attributes
+    ----------
+    file
+        The recording.
+    looker
+        What it was looked at with.
+    places
+        Where hot spots are and what was heard there, the loudest first.
+    told
+        How they are said: over what levels are, and on which photograph.
+    named_by
+        The network that named kinds, or "references".
+    files
+        What was written: `report`, `places`, `overlay` and `place_1` and so on, to listen to.
+    warnings
+        What one must know before trusting it.
+    """
+
+    file: AudioFile
+    looker: "Looker"
+    places: "tuple[InspectedPlace, ...]"
+    told: "Told"
+    named_by: str
+    files: Mapping[str, Path]
+    warnings: tuple[str, ...]
+
+
+def inspect(
+    path: Path,
+    array: "Array",
+    out: Path | None = None,
+    *,
+    looking: "ImageSettings | None" = None,
+    wanted: "DiagnosisSettings | None" = None,
+    sensitivity_db: float | None = None,
+    seen: CameraView | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Inspected:
+    """Find where a recording holds discharges, listen to each place, and say what it is.
+
+    Parameters
+    ----------
+    looking, wanted
+        How to look for places, and how to diagnose what is heard there.
+
+    Others are as of `image`; errors as of `image` and `diagnose`.
+    """
+    from sonoscope.inference import hot_spots
+    from sonoscope.inference.diagnosis import DiagnosisSettings, Listener
+    from sonoscope.inference.inspection import discharge_band, inspect_places, places_within
+    from sonoscope.report.hot_spot_table import Told
+    from sonoscope.report.inspection_page import InspectedPlace
+    from sonoscope.report.overlay import read_photograph
+
+    file, wanted = probe(path), wanted or DiagnosisSettings()
+    listener = Listener.of(file, wanted)
+    looking = looking or hot_spots.ImageSettings()
+    if looking.bands_hz is None:
+        looking = replace(looking, bands_hz=(discharge_band(file.rate_hz),))
+    camera = None if seen is None else seen.camera
+    if camera is not None:
+        looking = hot_spots.for_camera(looking, array, camera)
+    looker = hot_spots.Looker.of(file, array, looking)
+    photo = None
+    if seen is not None and seen.photo is not None:
+        photo = read_photograph(seen.photo, seen.camera)
+    tell = progress or (lambda _: None)
+    gathered = hot_spots.Gathered()
+    for images in hot_spots.look(file, looker, lambda done: tell(done / 2)):
+        gathered.add(images)
+    places = places_within(gathered, looker)
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch) if out is None else made_folder(out)
+        heard = inspect_places(
+            file, looker, places, folder, wanted, lambda done: tell(0.5 + done / 2)
+        )
+    found = Inspected(
+        file, looker,
+        tuple(InspectedPlace(h.place, h.answer, h.window, h.pattern, h.repeat) for h in heard),
+        Told(looker.view, sensitivity_db, camera), listener.named_by, {},
+        tuple(dict.fromkeys([
+            *hot_spots.warnings(file, looker), *(told for h in heard for told in h.warnings),
+        ])),
+    )  # fmt: skip
+    return found if out is None else _write_inspection(found, gathered.images, photo, camera, out)
+
+
+def _write_inspection(
+    found: Inspected,
+    images: "Sequence[BandImage]",
+    photo: "Picture | None",
+    camera: "Camera | None",
+    out: Path,
+) -> Inspected:
+    """Write the table, the painted photograph and the page."""
+    from sonoscope.report import inspection_page as page
+    from sonoscope.report.image_page import marks_of, whole_image
+    from sonoscope.report.overlay import Overlay, png_of
+    from sonoscope.signal.references import shipped
+
+    file, looker, painted = found.file, found.looker, None
+    whole, settings = whole_image(images), looker.settings()
+    files = {"report": out / "report.html", "places": out / "places.csv"}
+    if photo is not None and camera is not None:
+        marks = marks_of([each.place for each in found.places])
+        painted = Overlay(camera, looker.view).painted(photo, whole.drawn(looker.view), marks)
+        files["overlay"] = out / "overlay.png"
+        write_bytes(files["overlay"], png_of(painted))
+    report = page.InspectionReport(
+        title=_title(file),
+        duration_s=file.duration_s,
+        places=found.places,
+        told=found.told,
+        image=whole,
+        overlay=painted,
+        known=shipped(),
+        by="likeness" if found.named_by == "references" else "confidence",
+        facts={
+            "Recording": f"{file.rate_hz / 1e3:g} kHz, {file.n_channels} channels",
+            "Array": settings["Array"].partition(",")[0],
+            "Kinds named by": found.named_by,
+        },
+        conditions={
+            **settings,
+            "Listening": "a beam at each place, undelayed and at its level, quiet to the others",
+            "Speed of sound": f"{SPEED_OF_SOUND_M_S:g} m/s, as in air of 20 °C",
+        },
+        warnings=found.warnings,
+    )
+    write_text(files["places"], page.places_csv(found.told, found.places))
+    page.write_inspection(files["report"], report)
+    beams = {f"place_{n}": out / f"place_{n}.wav" for n in range(1, len(found.places) + 1)}
+    return replace(found, files={**files, **beams})
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from sonoscope.cli.denoise import denoise
 from sonoscope.cli.diagnose import diagnose
 from sonoscope.cli.export import export
 from sonoscope.cli.image import image
+from sonoscope.cli.inspect import inspect
 from sonoscope.cli.models import models
 from sonoscope.cli.prpd import prpd
 from sonoscope.cli.reproduce import reproduce
@@ -51,6 +52,7 @@ for verb in (
     diagnose,
     export,
     image,
+    inspect,
     models,
     prpd,
     reproduce,
