@@ -1172,7 +1172,7 @@ def _write_inspection(
 ) -> Inspected:
     """Write the table, the painted photograph and the page."""
     from sonoscope.report import inspection_page as page
-    from sonoscope.report.image_page import marks_of, whole_image
+    from sonoscope.report.image_page import whole_image
     from sonoscope.report.overlay import Overlay, png_of
     from sonoscope.signal.references import shipped
 
@@ -1180,7 +1180,7 @@ def _write_inspection(
     whole, settings = whole_image(images), looker.settings()
     files = {"report": out / "report.html", "places": out / "places.csv"}
     if photo is not None and camera is not None:
-        marks = marks_of([each.place for each in found.places])
+        marks = page.marks_of(found.places)
         painted = Overlay(camera, looker.view).painted(photo, whole.drawn(looker.view), marks)
         files["overlay"] = out / "overlay.png"
         write_bytes(files["overlay"], png_of(painted))

@@ -1,10 +1,11 @@
 """The bench of inspections by drone, small: a loud discharge is found where the truth has it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from bench.drone_inspection import NEAR, grid_pixels, hills
+from bench.drone_inspection import NEAR, Inspections, add_inspection, grid_pixels, hills
 
 from sonoscope.simulation.discharge import Corona
 from sonoscope.simulation.drone_inspection import (
@@ -30,6 +31,23 @@ def test_the_highest_hill_is_at_the_part(method: str) -> None:
     other = drone_inspection(replace(ONE, sources=(PartDischarge("shield", Corona()),)), 1)
     (elsewhere,) = hills(other, "conventional", 1)
     assert np.linalg.norm(elsewhere - hill) > 0.1 * CAMERA.size_px[0]
+
+
+@pytest.mark.slow
+def test_an_inspection_is_counted(tmp_path: Path) -> None:
+    made = drone_inspection(replace(ONE, duration_s=1.0), 1)
+    score = Inspections()
+    add_inspection(score, made, tmp_path)
+    (off,) = score.off
+    assert off < NEAR
+    assert (score.scenes, score.right, score.denied, score.false) == (1, 1, 0, 0)
+    wrong = replace(made.truth, places=tuple(
+        replace(place, kind="brush", pixel=(5.0, 5.0)) for place in made.truth.places
+    ))  # fmt: skip
+    add_inspection(score, replace(made, truth=wrong), tmp_path)
+    assert score.off[1] > 0.2
+    assert (score.scenes, score.right, score.false) == (2, 1, 1)
+    assert len(score.row()) == 14
 
 
 def test_the_grid_covers_the_photograph() -> None:

@@ -16,7 +16,7 @@ from sonoscope.core.durable import write_text
 from sonoscope.imaging.image import BandImage, Place
 from sonoscope.imaging.repeats import Repeat
 from sonoscope.report import advice, image_page
-from sonoscope.report.acoustic_map import map_figure
+from sonoscope.report.acoustic_map import Mark, map_figure
 from sonoscope.report.clock import duration
 from sonoscope.report.diagnosis_figures import pattern_figure, shade_style
 from sonoscope.report.diagnosis_page import in_words
@@ -155,6 +155,19 @@ def headline(places: Sequence[InspectedPlace]) -> str:
     return "; ".join([parts[0], *(part[0].lower() + part[1:] for part in parts[1:])])
 
 
+def marks_of(places: Sequence[InspectedPlace]) -> list[Mark]:
+    """Give each place's mark: its number, and what it is."""
+    return [(f"{n} {_short(each)}".rstrip(), each.place.surest)
+            for n, each in enumerate(places[: image_page.MOST_PLACES], 1)]  # fmt: skip
+
+
+def _short(each: InspectedPlace) -> str:
+    if each.repeat is not None:
+        return f"{'echo' if each.repeat.how == 'reflection' else 'leak'} of {each.repeat.of + 1}"
+    sure = "" if each.answer.status == "found" else "?"
+    return f"{each.answer.kinds[0]}{sure}" if each.answer.kinds else ""
+
+
 def note(repeat: Repeat | None) -> str:
     """Say what a place repeats, for people.
 
@@ -265,7 +278,7 @@ def _header(report: InspectionReport) -> str:
 
 def _map(report: InspectionReport) -> str:
     view = report.told.view
-    marks = image_page.marks_of([each.place for each in report.places])
+    marks = marks_of(report.places)
     caption = f"{band_words(report.image.band_hz)}; level below the highest point"
     drawn = map_figure(view, report.image.drawn(view), marks, caption)
     return element("section", element("h2", "Where it sounds") + drawn)
