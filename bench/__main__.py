@@ -38,6 +38,7 @@ from bench import (
     scoring,
     simulation,
     speed,
+    tracks,
     training_speed,
     wavelets,
 )
@@ -78,6 +79,7 @@ BENCHES = {
     "clip_tables": clip_tables,
     "imaging": imaging,
     "heard_axes": heard_axes,
+    "tracks": tracks,
 }
 
 

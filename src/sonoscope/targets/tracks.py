@@ -83,7 +83,7 @@ class Tracking:
         How much likelier than chance it must be then: of so many false detections at most one
         begins a track.
     death_s
-        Silence after which a source is gone.
+        Silence after which a source is gone; it is broken by as many detections as a birth takes.
     """
 
     speed_deg_s: Positive = 15.0
@@ -265,6 +265,7 @@ class _Record(NamedTuple):
     state: State
     detection: int
     level_db: float
+    heard: bool
 
 
 class _Found(NamedTuple):
@@ -436,14 +437,17 @@ class Tracker:
         transition: Float[ndarray, "6 6"],
         found: _Found,
     ) -> _Followed:
-        state, heard_s, label, which = expected, one.heard_s, one.label, found.which
+        state, label, which = expected, one.label, found.which
         if which >= 0:
             direction, covariance = _blended(now, found)
             error = self._error(covariance, expected.direction, direction)
-            state, heard_s = updated(expected, direction, error), now.time_s
-            label = label or _label(now, which)
-        record = _Record(now.time_s, transition, expected, state, which, _level(now, which))
+            state, label = updated(expected, direction, error), label or _label(now, which)
         hits = (*one.hits, which >= 0)[-self.wanted.birth_steps :]
+        # one false detection must not keep a source alive that has fallen silent
+        heard = which >= 0 and (not one.id or sum(hits) >= self.wanted.birth_hits)
+        heard_s = now.time_s if heard else one.heard_s
+        level = _level(now, which)
+        record = _Record(now.time_s, transition, expected, state, which, level, heard)
         score = one.score + found.gain
         return _Followed(one.birth, state, record, heard_s, hits, label, score, one.id)
 
@@ -454,7 +458,7 @@ class Tracker:
         covariance[:3, :3] = self._error(now.covariance[which], direction, direction)
         covariance[3:, 3:] = np.deg2rad(self.wanted.speed_deg_s) ** 2 * flat
         state = State(direction, np.zeros(3), covariance)
-        record = _Record(now.time_s, np.eye(6), state, state, which, _level(now, which))
+        record = _Record(now.time_s, np.eye(6), state, state, which, _level(now, which), heard=True)
         return _Followed(birth, state, record, now.time_s, (True,), _label(now, which))
 
     def _is_sure(self, trial: _Followed) -> bool:
@@ -462,7 +466,7 @@ class Tracker:
         return enough and trial.score >= math.log(self.wanted.certain)
 
     def _is_there(self, one: _Followed, time_s: float) -> bool:
-        if time_s - one.heard_s > self.wanted.death_s:
+        if one.last.detection < 0 and time_s - one.heard_s > self.wanted.death_s:
             return False
         missed = len(one.hits) - sum(one.hits)
         return bool(one.id) or missed <= self.wanted.birth_steps - self.wanted.birth_hits
@@ -554,7 +558,7 @@ def _blended(now: Detections, found: _Found) -> tuple[Float[ndarray, "3"], Float
 
 def _smoothed(number: int, label: str | None, records: Sequence[_Record]) -> Track:
     """Go back from the last detection, and let each step know what came after."""
-    last = max(i for i, record in enumerate(records) if record.detection >= 0)
+    last = max(i for i, record in enumerate(records) if record.heard)
     kept = records[: last + 1]
     states = [kept[-1].state]
     for record, after in zip(kept[-2::-1], kept[:0:-1], strict=True):
