@@ -208,7 +208,7 @@ def _times() -> Float[ndarray, " step"]:
     return np.arange(round(DURATION_S / STEP_S)) * STEP_S
 
 
-def table(work: Path, data: Path, *, draws: int = 40, minutes: float = 5.0) -> str:
+def table(work: Path, data: Path, *, draws: int = 20, minutes: float = 1.0) -> str:
     """Measure every scene with every way, identities at a crossing, and what chance makes."""
     del work, data
     rows = []
