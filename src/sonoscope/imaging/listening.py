@@ -7,9 +7,9 @@ h is what a place leaves in the channels, relative to the free-field pressure at
 (`imaging.steering`: near and far, open and rigid, Ambisonics). So whatever R is, sound of the place
 comes out as it would at the origin: undelayed and with its level. R says what else there is to be
 quiet to: nothing but noise of the channels' own makes this delay-and-sum (Johnson and Dudgeon
-1993); `expected` adds the other places, each as strong as an image found it. That is Capon's beam
-(1969) with a modelled matrix: what is measured holds echoes that cohere with the place, and would
-be used to cancel it.
+1993); with `over_noise` it holds the other places too, each as strong as an image found it. That is
+Capon's beam (1969) with a modelled matrix: what is measured holds echoes that cohere with the
+place, and would be used to cancel it.
 
 Memory holds one piece and the filters. Pieces begin at the same samples however a stream is cut.
 """
@@ -33,8 +33,6 @@ _LEAST_TAPS = 1024
 _LEADS = 8  # times as long as sound takes across the array: filters fade out beyond a quarter
 _PIECES = 4  # of a filter's length in one transform
 _FADING = 0.5
-
-Covariance = Complex[ndarray, "frequency channel channel"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,40 +99,31 @@ def filter_frequencies(extent_s: float, rate_hz: int) -> tuple[int, Float[ndarra
     return taps, np.asarray(frequency)
 
 
-def beams(scan: Scan, rate_hz: int, extent_s: float, against: Covariance | None = None) -> Beams:
+def beams(
+    scan: Scan,
+    rate_hz: int,
+    extent_s: float,
+    over_noise: Float[ndarray, " place"] | None = None,
+) -> Beams:
     """Make the filters that listen to the points of a scan.
 
     Parameters
     ----------
     extent_s
         How long sound takes across the array.
-    against
-        R at the bins of `filter_frequencies`, in any unit; None listens by delay-and-sum.
+    over_noise
+        Power of each place at the origin to that of the noise of one channel (up to `LOUDEST`
+        counts): each beam is quiet to the others. None listens by delay-and-sum.
     """
     taps, frequency = filter_frequencies(extent_s, rate_hz)
     response = np.empty((len(scan.points), scan.receiver.n_channels, len(frequency)), complex)
+    power = None if over_noise is None else np.clip(over_noise, 0, LOUDEST)
     for i, heard in enumerate(transfers(scan, frequency)):
-        aimed = heard if against is None else np.linalg.solve(against[i], heard.T).T
+        aimed = heard
+        if power is not None:
+            expected = np.eye(heard.shape[1]) + (heard.T * power) @ heard.conj()
+            aimed = np.linalg.solve(expected, heard.T).T
         gain = np.einsum("pc,pc->p", heard.conj(), aimed)
         response[:, :, i] = (aimed / gain[:, None]).conj()
     filters = np.roll(irfft(response, taps), taps // 2, axis=2)
     return Beams(np.asarray(filters * tukey(taps + 1, _FADING)[:-1]))
-
-
-def expected(
-    scan: Scan, rate_hz: int, extent_s: float, over_noise: Float[ndarray, " place"]
-) -> Covariance:
-    """Give R of sound that comes from the points of a scan, and of noise of the channels' own.
-
-    Parameters
-    ----------
-    over_noise
-        Power of each place at the origin to that of the noise of one channel; up to `LOUDEST`.
-    """
-    _, frequency = filter_frequencies(extent_s, rate_hz)
-    n = scan.receiver.n_channels
-    power = np.clip(over_noise, 0, LOUDEST)
-    matrices = np.empty((len(frequency), n, n), complex)
-    for matrix, heard in zip(matrices, transfers(scan, frequency), strict=True):
-        matrix[:] = np.eye(n) + (heard.T * power) @ heard.conj()
-    return matrices

@@ -18,7 +18,7 @@ from sonoscope.core.air import SPEED_OF_SOUND_M_S
 from sonoscope.core.array import MicArray
 from sonoscope.core.audio import AudioFile, probe, read_blocks, write_blocks
 from sonoscope.imaging.image import Place, places
-from sonoscope.imaging.listening import Beams, beams, expected
+from sonoscope.imaging.listening import Beams, beams
 from sonoscope.imaging.repeats import FineCourses, Repeat, repeats
 from sonoscope.imaging.steering import Scan
 from sonoscope.imaging.views import extent_m
@@ -168,7 +168,7 @@ def beams_to(looker: Looker, found: Sequence[Place], rate_hz: int) -> Beams:
     channels = looker.channels
     extent_s = extent_m(channels) / SPEED_OF_SOUND_M_S if isinstance(channels, MicArray) else 0.0
     over_noise = np.array([place.loudest.over_noise for place in found])
-    return beams(scan, rate_hz, extent_s, expected(scan, rate_hz, extent_s, over_noise))
+    return beams(scan, rate_hz, extent_s, over_noise)
 
 
 def heard_place(
